@@ -1,0 +1,174 @@
+#pragma once
+
+// What the example programs share: flags, the choice of data, a line an epoch, the output folder.
+// To make an experiment of your own, copy this file and one of the programs.
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <torch/torch.h>
+
+#include <CLI/CLI.hpp>
+#include <regtorch/regtorch.hpp>
+
+namespace rt = regtorch;
+
+namespace examples {
+
+/// The flags that every program has; the defaults are the study text's.
+struct Settings {
+  std::string data;
+  std::string model = "resnet18";
+  std::int64_t epochs = 51;
+  std::int64_t batch_size = 32;
+  std::int64_t train_size = 0;       // 0: 30,000 of CIFAR-10, 512 of the synthetic set
+  std::int64_t validation_size = 0;  // 0: 20,000 and 1,024
+  std::string device = "cpu";
+  bool bf16 = false;
+  std::uint64_t seed = 0;
+  int threads = 0;
+  std::filesystem::path out = "out";
+
+  std::optional<torch::ScalarType> autocast() const {
+    return bf16 ? std::make_optional(torch::kBFloat16) : std::nullopt;
+  }
+};
+
+inline void add_flags(CLI::App& app, Settings& settings) {
+  app.option_defaults()->always_capture_default();
+  app.add_option("--data", settings.data,
+                 "folder with CIFAR-10's binary version, or 'synthetic' "
+                 "(default: $REGTORCH_CIFAR10_ROOT, else synthetic)");
+  app.add_option("--model", settings.model, "resnet18 or resnet34");
+  app.add_option("--epochs", settings.epochs, "passes over the training images");
+  app.add_option("--batch-size", settings.batch_size, "images in a training batch");
+  app.add_option("--train-size", settings.train_size,
+                 "training images (default: 30000; synthetic: 512)");
+  app.add_option("--validation-size", settings.validation_size,
+                 "validation images (default: 20000; synthetic: 1024)");
+  app.add_option("--device", settings.device, "cpu or cuda");
+  app.add_flag("--bf16", settings.bf16, "compute in bfloat16, with float32 weights");
+  app.add_option("--seed", settings.seed, "of weights, split, order and augmentation");
+  app.add_option("--threads", settings.threads, "CPU threads (default: LibTorch's choice)");
+  app.add_option("--out", settings.out, "folder for the results");
+}
+
+/// Training, validation and test images.
+struct Data {
+  std::string name;
+  rt::data::Subset train;
+  rt::data::Subset validation;
+  rt::data::Subset test;
+};
+
+inline Data load_data(const Settings& settings) {
+  std::string folder = settings.data;
+  if (folder.empty()) {
+    const char* root = std::getenv("REGTORCH_CIFAR10_ROOT");
+    folder = root != nullptr ? root : "";
+  }
+  const bool synthetic = folder.empty() || folder == "synthetic";
+  if (folder.empty()) {
+    std::cout << "No data folder given: using generated images. For real ones run\n"
+                 "  cmake -P cmake/download_cifar10.cmake\n"
+                 "and pass the folder it names with --data or in REGTORCH_CIFAR10_ROOT.\n";
+  }
+  const auto size_or = [](std::int64_t size, std::int64_t otherwise) {
+    return size > 0 ? size : otherwise;
+  };
+  const std::int64_t train_size = size_or(settings.train_size, synthetic ? 512 : 30000);
+  const std::int64_t validation_size = size_or(settings.validation_size, synthetic ? 1024 : 20000);
+  if (synthetic) {
+    const std::int64_t test_size = 1024;
+    const rt::data::SyntheticImages images(train_size + validation_size + test_size);
+    auto parts = rt::data::random_split(images, {train_size, validation_size, test_size},
+                                        settings.seed);
+    return {"synthetic", parts[0], parts[1], parts[2]};
+  }
+  const rt::data::CIFAR10 train(folder);
+  const std::int64_t rest =
+      static_cast<std::int64_t>(*train.size()) - train_size - validation_size;
+  TORCH_CHECK_VALUE(rest >= 0, "wanted at most ", *train.size(), " training and validation images, "
+                    "got --train-size ", train_size, " and --validation-size ", validation_size);
+  auto parts = rt::data::random_split(train, {train_size, validation_size, rest}, settings.seed);
+  return {"CIFAR-10", parts[0], parts[1],
+          rt::data::CIFAR10(folder, rt::data::CIFAR10::Mode::kTest)};
+}
+
+/// The model that the flags name, where and how it is to be trained.
+inline torch::nn::AnyModule make_model(const Settings& settings, const Data& data) {
+  auto model = rt::make_model(settings.model, data.train.dataset().num_classes());
+  model.ptr()->to(torch::Device(settings.device));
+  rt::to_channels_last(*model.ptr());
+  return model;
+}
+
+/// Batches for training: a new order in every pass.
+template <class Transform>
+rt::data::Batches training_batches(const Settings& settings, const rt::data::Subset& data,
+                                   const Transform& transform) {
+  return rt::data::Batches(data, transform,
+                           rt::data::BatchesOptions(settings.batch_size)
+                               .shuffle(true)
+                               .seed(settings.seed)
+                               .memory_format(torch::MemoryFormat::ChannelsLast)
+                               .device(torch::Device(settings.device)));
+}
+
+/// Batches for evaluation: larger, since no gradients are kept.
+template <class Transform>
+rt::data::Batches evaluation_batches(const Settings& settings, const rt::data::Subset& data,
+                                     const Transform& transform) {
+  return rt::data::Batches(data, transform,
+                           rt::data::BatchesOptions(500)
+                               .seed(settings.seed)
+                               .memory_format(torch::MemoryFormat::ChannelsLast)
+                               .device(torch::Device(settings.device)));
+}
+
+/// A callback that prints a line an epoch.
+struct PrintEpochs {
+  void on_fit_begin(rt::TrainingState&) {
+    std::printf("epoch  train loss  train acc.  val. loss  val. acc.  seconds\n");
+  }
+  void on_epoch_end(rt::TrainingState& state) {
+    const auto& metrics = state.metrics;
+    std::printf("%5lld  %10.4f  %8.2f %%  %9.4f  %7.2f %%  %7.1f\n",
+                static_cast<long long>(state.epoch), metrics.at("train_loss"),
+                100 * metrics.at("train_accuracy"), metrics.at("val_loss"),
+                100 * metrics.at("val_accuracy"),
+                metrics.at("train_seconds") + metrics.at("val_seconds"));
+    std::fflush(stdout);
+  }
+};
+
+/// Parses the command line, applies what concerns the whole process, and runs the experiment; an
+/// error becomes a message and exit code 1.
+template <class Experiment>
+int run(CLI::App& app, const Settings& settings, int argc, char** argv, Experiment experiment) {
+  CLI11_PARSE(app, argc, argv);
+  try {
+    torch::manual_seed(settings.seed);
+    if (settings.threads > 0) {
+      torch::set_num_threads(settings.threads);
+    }
+    std::filesystem::create_directories(settings.out);
+    experiment();
+    return 0;
+  } catch (const c10::Error& error) {
+    std::cerr << "error: " << error.what_without_backtrace() << "\n";
+  } catch (const std::exception& error) {
+    std::cerr << "error: " << error.what() << "\n";
+  }
+  return 1;
+}
+
+}  // namespace examples

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <torch/nn/module.h>
+#include <torch/ordered_dict.h>
+
+#include <string>
+
+#include "regtorch/core/check.hpp"
+
+namespace regtorch {
+
+/// A copy of all parameters and buffers of a module, to be put back later bit for bit.
+class Snapshot {
+ public:
+  bool empty() const { return tensors_.is_empty(); }
+
+  /// Copies what `module` holds now; memory of an earlier copy of the same module is used again.
+  void capture(const torch::nn::Module& module) {
+    const at::NoGradGuard no_grad;
+    const auto now = tensors_of(module);
+    if (fits(now)) {
+      for (const auto& entry : now) {
+        tensors_[entry.key()].copy_(entry.value());
+      }
+      return;
+    }
+    tensors_.clear();
+    for (const auto& entry : now) {
+      tensors_.insert(entry.key(), entry.value().detach().clone());
+    }
+  }
+
+  /// Puts the copy back into `module`, keeping its tensors, so that an optimizer goes on with them.
+  /// @throws c10::Error, with `module` unchanged, if nothing was captured or it is another's
+  void restore(torch::nn::Module& module) const {
+    TORCH_CHECK(!empty(), "Snapshot: nothing was captured yet");
+    const at::NoGradGuard no_grad;
+    auto now = tensors_of(module);
+    TORCH_CHECK(fits(now),
+                "Snapshot: wanted the module that was captured, with ", tensors_.size(),
+                " parameters and buffers, got one with ", now.size(),
+                " or with other names, shapes or types");
+    for (auto& entry : now) {
+      entry.value().copy_(tensors_[entry.key()]);
+    }
+  }
+
+ private:
+  using Tensors = torch::OrderedDict<std::string, at::Tensor>;
+
+  static Tensors tensors_of(const torch::nn::Module& module) {
+    Tensors tensors = module.named_parameters();
+    tensors.update(module.named_buffers());
+    return tensors;
+  }
+  bool fits(const Tensors& now) const {
+    if (now.size() != tensors_.size()) {
+      return false;
+    }
+    for (const auto& entry : now) {
+      const auto* own = tensors_.find(entry.key());
+      if (own == nullptr || own->sizes() != entry.value().sizes() ||
+          own->scalar_type() != entry.value().scalar_type()) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  Tensors tensors_;
+};
+
+}  // namespace regtorch

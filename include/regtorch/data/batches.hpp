@@ -1,0 +1,184 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <iterator>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <ATen/core/Tensor.h>
+#include <torch/arg.h>
+
+#include "regtorch/core/key.hpp"
+#include "regtorch/data/shuffle.hpp"
+#include "regtorch/data/subset.hpp"
+#include "regtorch/transforms/pipeline.hpp"
+
+namespace regtorch::data {
+
+/// How a dataset is cut into batches.
+struct BatchesOptions {
+  /// @param batch_size  samples in a batch, at least 1
+  BatchesOptions(std::int64_t batch_size) : batch_size_(batch_size) {}  // NOLINT: Options(32) idiom
+
+  TORCH_ARG(std::int64_t, batch_size);
+  /// A new random order in every pass; default false: the dataset's order.
+  TORCH_ARG(bool, shuffle) = false;
+  /// Leaves out the last batch where it would be smaller than the others; default false.
+  TORCH_ARG(bool, drop_last) = false;
+  /// Of order and augmentation; default: drawn from LibTorch's default CPU generator.
+  TORCH_ARG(std::optional<std::uint64_t>, seed);
+  /// Type of the images: kFloat (default) or kBFloat16.
+  TORCH_ARG(c10::ScalarType, dtype) = c10::kFloat;
+  /// Their layout: Contiguous (default) or ChannelsLast, which CPU convolutions prefer.
+  TORCH_ARG(c10::MemoryFormat, memory_format) = c10::MemoryFormat::Contiguous;
+  /// Where images and labels are wanted; default the CPU.
+  TORCH_ARG(c10::Device, device) = c10::Device(c10::kCPU);
+};
+
+/// Some samples of a pass.
+struct Batch {
+  at::Tensor images;   ///< [B,3,H,W], as the options say
+  at::Tensor labels;   ///< int64 [B], on the same device
+  at::Tensor indices;  ///< int64 [B], on the CPU: the samples' numbers in the dataset
+};
+
+/// A dataset in batches, transformed: each `for` over it is a new pass, with a new order and new
+/// augmentation.
+///
+///     Batches batches(train, augment, BatchesOptions(32).shuffle(true).seed(1));
+///     for (auto& batch : batches) { ... batch.images ... batch.labels ... }
+///
+/// The order of pass p, and what happens to sample i in it, depend on (seed, p, i) alone, so a run
+/// can be repeated with another batch size or number of threads. A pass may be left early.
+class Batches {
+ public:
+  /// The work done on a batch: raw images, key and indices to images.
+  using Transform =
+      std::function<at::Tensor(const at::Tensor&, Key, const at::Tensor&, transforms::ImageFormat)>;
+
+  /// @param dataset    a dataset or a part of one
+  /// @param transform  a transforms::Pipeline, or any callable (images, rt::Key, indices) -> images
+  ///                   on uint8 [B,3,H,W] and int64 [B]
+  /// @param options    batch size and the rest
+  /// @throws c10::ValueError if the batch size is below 1 or the dataset is empty
+  template <class Callable>
+  Batches(Subset dataset, Callable transform, BatchesOptions options)
+      : dataset_(std::move(dataset)),
+        transform_(with_format(std::move(transform))),
+        options_(std::move(options)),
+        seed_(seed_or_draw(options_.seed())) {
+    TORCH_CHECK_VALUE(options_.batch_size() >= 1, "Batches: wanted a batch size of at least 1, got ",
+                      options_.batch_size());
+    TORCH_CHECK_VALUE(dataset_.indices().size(0) > 0,
+                      "Batches: wanted a dataset with examples, got an empty one");
+  }
+
+  /// The number of batches in a pass.
+  std::int64_t size() const {
+    const std::int64_t rounding = options_.drop_last() ? 0 : options_.batch_size() - 1;
+    return (samples() + rounding) / options_.batch_size();
+  }
+  const Subset& dataset() const { return dataset_; }
+  const BatchesOptions& options() const { return options_; }
+
+  /// The number of the pass that the next begin() starts: 0 at first.
+  std::uint64_t next_pass() const { return next_pass_; }
+  /// Makes `pass` the next one, to repeat a pass or to go on where another program stopped.
+  void next_pass(std::uint64_t pass) { next_pass_ = pass; }
+
+  /// One pass, from its first batch on.
+  class Iterator {
+   public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = Batch;
+    using difference_type = std::ptrdiff_t;
+    using pointer = Batch*;
+    using reference = Batch&;
+
+    Iterator(const Batches* batches, Key key, at::Tensor order)
+        : batches_(batches), key_(key), order_(std::move(order)) {
+      make();
+    }
+    Batch& operator*() { return batch_; }
+    Batch* operator->() { return &batch_; }
+    Iterator& operator++() {
+      ++position_;
+      make();
+      return *this;
+    }
+    bool operator==(std::default_sentinel_t) const { return position_ >= batches_->size(); }
+
+   private:
+    void make() {
+      if (position_ < batches_->size()) {
+        const std::int64_t begin = position_ * batches_->options_.batch_size();
+        batch_ = batches_->make_batch(
+            key_, order_.slice(0, begin, begin + batches_->options_.batch_size()));
+      }
+    }
+
+    const Batches* batches_;
+    Key key_;
+    at::Tensor order_;
+    std::int64_t position_ = 0;
+    Batch batch_;
+  };
+
+  /// Starts a new pass.
+  Iterator begin() {
+    const Key key{seed_, next_pass_++};
+    at::Tensor order = dataset_.indices();
+    if (options_.shuffle()) {
+      order = order.clone();
+      shuffle_(order, key.stream(Purpose::kShuffle));
+    }
+    return Iterator(this, key, std::move(order));
+  }
+  std::default_sentinel_t end() const { return {}; }
+
+ private:
+  std::int64_t samples() const { return dataset_.indices().size(0); }
+
+  template <class Callable>
+  static Transform with_format(Callable transform) {
+    if constexpr (std::is_invocable_r_v<at::Tensor, Callable&, const at::Tensor&, Key,
+                                        const at::Tensor&, transforms::ImageFormat>) {
+      return transform;
+    } else {
+      static_assert(std::is_invocable_r_v<at::Tensor, Callable&, const at::Tensor&, Key,
+                                          const at::Tensor&>,
+                    "Batches wants a Pipeline or a callable "
+                    "(const torch::Tensor& images, rt::Key, const torch::Tensor& indices) -> "
+                    "torch::Tensor");
+      return [transform = std::move(transform)](const at::Tensor& images, Key key,
+                                                const at::Tensor& indices,
+                                                transforms::ImageFormat format) mutable {
+        return transform(images, key, indices)
+            .to(format.dtype, /*non_blocking=*/false, /*copy=*/false, format.memory_format);
+      };
+    }
+  }
+
+  Batch make_batch(Key key, const at::Tensor& indices) const {
+    const ImageDataset& all = dataset_.dataset();
+    const at::Tensor images = transform_(all.images().index_select(0, indices), key, indices,
+                                         {options_.dtype(), options_.memory_format()});
+    TORCH_CHECK_VALUE(images.defined() && images.dim() >= 1 && images.size(0) == indices.size(0),
+                      "Batches: wanted ", indices.size(0), " images from the transform, got ",
+                      describe(images));
+    return {images.to(options_.device()),
+            all.targets().index_select(0, indices).to(options_.device()), indices};
+  }
+
+  Subset dataset_;
+  Transform transform_;
+  BatchesOptions options_;
+  std::uint64_t seed_;
+  std::uint64_t next_pass_ = 0;
+};
+
+}  // namespace regtorch::data

@@ -1,0 +1,109 @@
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <utility>
+
+#include "regtorch/kernels/philox.hpp"
+
+/// What a transform of the image pipeline is. There are two kinds, told apart by their members, and
+/// any class that has the members takes part; there is no base class.
+///
+/// A *geometric* transform says where each row and each column of its output comes from:
+///
+///     ImageSize output_size(ImageSize in) const;
+///     Draw draw(RandomWords& random, ImageSize in) const;        // the decisions for one image
+///     int source_row(const Draw& draw, int y) const;             // or kOutside: the pixel is 0
+///     int source_column(const Draw& draw, int x) const;
+///
+/// A *pixel* transform changes a pixel in place, from its value alone or also from decisions made
+/// for the image and the place:
+///
+///     void pixel(float& red, float& green, float& blue) const;                   // either
+///     Draw draw(RandomWords& random, ImageSize in) const;                        // or both
+///     void pixel(float& red, float& green, float& blue, const Draw& draw, int y, int x) const;
+///
+/// Values are in [0, 1] where the pipeline begins (byte / 255). `pixel` is called in a loop over
+/// neighbouring pixels that the compiler vectorises if it can: selections (a < b ? c : d) rather than
+/// branches, and no calls, keep it fast.
+namespace regtorch::kernels {
+
+struct ImageSize {
+  int height = 0;
+  int width = 0;
+  bool operator==(const ImageSize&) const = default;
+};
+
+/// The source of a row or column that lies outside the image.
+inline constexpr int kOutside = -1;
+
+/// The random words that one transform may use for one image: as many as it asks for, a function of
+/// the stream and the image's index alone.
+class RandomWords {
+ public:
+  constexpr RandomWords(RandomStream stream, std::uint64_t index)
+      : stream_(stream), index_(index) {}
+
+  /// The next 32 uniform bits.
+  constexpr std::uint32_t next() {
+    if (used_ == 4) {
+      block_ = stream_.block(index_);
+      ++stream_.purpose;
+      used_ = 0;
+    }
+    return block_[used_++];
+  }
+
+ private:
+  RandomStream stream_;
+  std::uint64_t index_;
+  PhiloxBlock block_{};
+  std::uint32_t used_ = 4;
+};
+
+/// The decisions of a transform that makes none.
+struct NoDraw {};
+
+template <class T>
+concept DrawingTransform = requires(const T& transform, RandomWords& random, ImageSize size) {
+  transform.draw(random, size);
+};
+
+/// The decisions of `transform` for one image; NoDraw if it makes none.
+template <class T>
+auto draw_for(const T& transform, RandomWords random, ImageSize in) {
+  if constexpr (DrawingTransform<T>) {
+    return transform.draw(random, in);
+  } else {
+    return NoDraw{};
+  }
+}
+
+template <class T>
+using DrawOf = decltype(draw_for(std::declval<const T&>(), std::declval<RandomWords>(), ImageSize{}));
+
+template <class T>
+concept GeometricTransform =
+    DrawingTransform<T> && requires(const T& transform, const DrawOf<T>& draw, ImageSize size) {
+      { transform.output_size(size) } -> std::same_as<ImageSize>;
+      { transform.source_row(draw, 0) } -> std::same_as<int>;
+      { transform.source_column(draw, 0) } -> std::same_as<int>;
+    };
+
+/// A pixel transform that needs the value alone.
+template <class T>
+concept PlainPixelTransform = requires(const T& transform, float& value) {
+  transform.pixel(value, value, value);
+};
+
+/// A pixel transform that also needs decisions and place.
+template <class T>
+concept PlacedPixelTransform =
+    DrawingTransform<T> && requires(const T& transform, const DrawOf<T>& draw, float& value) {
+      transform.pixel(value, value, value, draw, 0, 0);
+    };
+
+template <class T>
+concept ImageTransform = GeometricTransform<T> || PlainPixelTransform<T> || PlacedPixelTransform<T>;
+
+}  // namespace regtorch::kernels

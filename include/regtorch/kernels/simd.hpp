@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+
+/// One program, several instruction sets: hot loops are compiled once for each level below and the
+/// best that the machine has is picked once at run time, whatever flags the program is built with.
+///
+/// g++ and clang inline a plain function into one with more instructions allowed, never the other
+/// way round. So a kernel is a callable whose operator() is REGTORCH_INLINE, and `run_on` calls it
+/// from a function that carries the target attribute: everything inlined there is vectorised for
+/// that level. Intrinsics need the attribute on the very function that uses them.
+#define REGTORCH_INLINE inline __attribute__((always_inline))
+#define REGTORCH_INLINE_LAMBDA __attribute__((always_inline))
+
+#if defined(__x86_64__)
+#define REGTORCH_X86_64 1
+/// Haswell and later, by feature name: clang's __builtin_cpu_supports knows no "x86-64-v3".
+#define REGTORCH_TARGET_V3 __attribute__((target("avx2,bmi,bmi2,f16c,fma,lzcnt,movbe,popcnt")))
+#define REGTORCH_TARGET_V4                                                                    \
+  __attribute__((target("avx2,bmi,bmi2,f16c,fma,lzcnt,movbe,popcnt,avx512f,avx512bw,avx512cd," \
+                        "avx512dq,avx512vl,prefer-vector-width=512")))
+#endif
+
+namespace regtorch::kernels {
+
+/// The instruction sets that kernels are compiled for, each containing those before it.
+enum class Isa { kBaseline, kV3, kV4 };
+
+/// "baseline", "x86-64-v3" or "x86-64-v4".
+constexpr const char* to_string(Isa isa) {
+  switch (isa) {
+    case Isa::kV4:
+      return "x86-64-v4";
+    case Isa::kV3:
+      return "x86-64-v3";
+    case Isa::kBaseline:
+      break;
+  }
+  return "baseline";
+}
+
+/// The best instruction set that this machine can run.
+inline Isa best_isa() {
+#if defined(REGTORCH_X86_64)
+  const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+                  __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma");
+  const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                  __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+                  __builtin_cpu_supports("avx512vl");
+  if (v4) {
+    return Isa::kV4;
+  }
+  if (v3) {
+    return Isa::kV3;
+  }
+#endif
+  return Isa::kBaseline;
+}
+
+/// The instruction set in use: the best one, or a lesser one named by the environment variable
+/// REGTORCH_ISA (as `to_string` spells it; read once), so that one machine can test them all.
+/// Throws std::invalid_argument if the variable names none that this machine has.
+inline Isa active_isa() {
+  static const Isa isa = [] {
+    const Isa best = best_isa();
+    const char* wanted = std::getenv("REGTORCH_ISA");
+    if (wanted == nullptr) {
+      return best;
+    }
+    for (const Isa candidate : {Isa::kBaseline, Isa::kV3, Isa::kV4}) {
+      if (candidate <= best && std::string(wanted) == to_string(candidate)) {
+        return candidate;
+      }
+    }
+    throw std::invalid_argument(std::string("REGTORCH_ISA: wanted baseline, x86-64-v3 or "
+                                            "x86-64-v4, at most this machine's ") +
+                                to_string(best) + ", got '" + wanted + "'");
+  }();
+  return isa;
+}
+
+#if defined(REGTORCH_X86_64)
+template <class Kernel>
+REGTORCH_TARGET_V3 void run_on_v3(const Kernel& kernel) {
+  kernel();
+}
+template <class Kernel>
+REGTORCH_TARGET_V4 void run_on_v4(const Kernel& kernel) {
+  kernel();
+}
+#endif
+
+/// Calls `kernel()`, compiled for `isa`; its operator() must be REGTORCH_INLINE.
+template <class Kernel>
+void run_on(Isa isa, const Kernel& kernel) {
+#if defined(REGTORCH_X86_64)
+  if (isa == Isa::kV4) {
+    return run_on_v4(kernel);
+  }
+  if (isa == Isa::kV3) {
+    return run_on_v3(kernel);
+  }
+#endif
+  (void)isa;
+  kernel();
+}
+
+}  // namespace regtorch::kernels

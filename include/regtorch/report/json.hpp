@@ -1,0 +1,70 @@
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "regtorch/core/write_file.hpp"
+#include "regtorch/report/number.hpp"
+
+namespace regtorch::report {
+
+/// A JSON object that is built up field by field, in order.
+///
+///     write_json(JsonObject().set("model", "resnet18").set("test_accuracy", 0.76), "summary.json");
+class JsonObject {
+ public:
+  JsonObject& set(std::string_view name, std::string_view text) { return add(name, quoted(text)); }
+  JsonObject& set(std::string_view name, const char* text) {
+    return set(name, std::string_view(text));
+  }
+  /// JSON knows no NaN and no infinity: they become null.
+  JsonObject& set(std::string_view name, double value) {
+    return add(name, std::isfinite(value) ? shortest(value) : "null");
+  }
+  JsonObject& set(std::string_view name, std::int64_t value) {
+    return add(name, std::to_string(value));
+  }
+  JsonObject& set(std::string_view name, bool value) { return add(name, value ? "true" : "false"); }
+
+  /// The object's text, a field a line.
+  std::string text() const { return "{" + fields_ + "\n}\n"; }
+
+ private:
+  JsonObject& add(std::string_view name, const std::string& value) {
+    fields_ += (fields_.empty() ? "\n  " : ",\n  ") + quoted(name) + ": " + value;
+    return *this;
+  }
+
+  /// In quotes, with what JSON does not allow in a string escaped; other bytes (UTF-8) stay.
+  static std::string quoted(std::string_view text) {
+    std::string result = "\"";
+    for (const char c : text) {
+      if (c == '"' || c == '\\') {
+        result += '\\';
+        result += c;
+      } else if (static_cast<unsigned char>(c) < 0x20) {
+        std::array<char, 8> escape;
+        std::snprintf(escape.data(), escape.size(), "\\u%04x", static_cast<unsigned>(c));
+        result += escape.data();
+      } else {
+        result += c;
+      }
+    }
+    return result + "\"";
+  }
+
+  std::string fields_;
+};
+
+/// Writes the object to a file, which is replaced as a whole or not at all.
+/// @throws c10::Error naming the file if it cannot be written
+inline void write_json(const JsonObject& object, const std::filesystem::path& path) {
+  write_file(path, object.text());
+}
+
+}  // namespace regtorch::report

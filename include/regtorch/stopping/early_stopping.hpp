@@ -1,0 +1,223 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+
+#include <c10/util/Exception.h>
+#include <torch/arg.h>
+#include <torch/nn/module.h>
+
+#include "regtorch/core/snapshot.hpp"
+
+namespace regtorch {
+
+/// Whether a lower or a higher value of a metric is better.
+enum class MonitorMode { kMin, kMax };
+
+/// Why a training was stopped.
+enum class StopReason { kNone, kNonFinite, kDivergenceThreshold, kStoppingThreshold, kPatience };
+
+/// "none", "non-finite value", "divergence threshold", "stopping threshold" or "patience".
+constexpr const char* to_string(StopReason reason) {
+  switch (reason) {
+    case StopReason::kNonFinite:
+      return "non-finite value";
+    case StopReason::kDivergenceThreshold:
+      return "divergence threshold";
+    case StopReason::kStoppingThreshold:
+      return "stopping threshold";
+    case StopReason::kPatience:
+      return "patience";
+    case StopReason::kNone:
+      break;
+  }
+  return "none";
+}
+
+/// When EarlyStopping stops, and what it keeps.
+struct EarlyStoppingOptions {
+  /// The metric that a fit is judged by; default "val_loss".
+  TORCH_ARG(std::string, monitor) = "val_loss";
+  /// Whether less (default) or more of it is better.
+  TORCH_ARG(MonitorMode, mode) = MonitorMode::kMin;
+  /// Stops after this many checks in a row that did not beat the best; default 3. With 0, as with
+  /// 1, the first such check stops; std::nullopt never does.
+  TORCH_ARG(std::optional<std::int64_t>, patience) = 3;
+  /// Beating the best means by more than this, at least 0; default 0.
+  TORCH_ARG(double, min_delta) = 0;
+  /// Stops on NaN and infinity; default true. With false they count as checks without improvement.
+  TORCH_ARG(bool, check_finite) = true;
+  /// Stops as soon as the value is as good as this; default unset.
+  TORCH_ARG(std::optional<double>, stopping_threshold);
+  /// Stops as soon as the value is worse than this; default unset.
+  TORCH_ARG(std::optional<double>, divergence_threshold);
+  /// A value must also beat this, by more than min_delta, to restart the count of patience; default
+  /// unset.
+  TORCH_ARG(std::optional<double>, baseline);
+  /// The first so many epochs count for nothing, not even the best; default 0.
+  TORCH_ARG(std::int64_t, start_from_epoch) = 0;
+  /// Keeps the best weights and buffers, and puts them back when training ends; default false.
+  TORCH_ARG(bool, restore_best_weights) = false;
+};
+
+/// Stops a training when the validation loss (or another metric) no longer improves, and gives back
+/// the best weights.
+///
+/// In anyone's loop:
+///
+///     rt::EarlyStopping stopper(rt::EarlyStoppingOptions().patience(5).restore_best_weights(true));
+///     while (!stopper.step(validation_loss, *model)) { ... train an epoch ... }
+///
+/// or as a callback: trainer.fit(batches, validation, stopper).
+///
+/// A check asks, in this order: is the value not finite, is it worse than the divergence threshold,
+/// does it beat the best (kept even if one of the next stops), has it reached the stopping
+/// threshold, is the patience at its end. For mode kMin, value v beats b if v < b - min_delta.
+///
+/// The union of what Lightning's and Keras's EarlyStopping offer. Source of the method: Prechelt,
+/// "Early stopping - but when?", 1998.
+class EarlyStopping {
+ public:
+  /// @throws c10::ValueError if patience, min_delta or start_from_epoch is negative or not a number
+  explicit EarlyStopping(EarlyStoppingOptions options = {}) : options_(std::move(options)) {
+    TORCH_CHECK_VALUE(!options_.patience().has_value() || *options_.patience() >= 0,
+                      "EarlyStopping: wanted a patience of at least 0, got ",
+                      options_.patience().value_or(0));
+    TORCH_CHECK_VALUE(options_.min_delta() >= 0,
+                      "EarlyStopping: wanted a min_delta of at least 0, got ",
+                      options_.min_delta());
+    TORCH_CHECK_VALUE(options_.start_from_epoch() >= 0,
+                      "EarlyStopping: wanted a start_from_epoch of at least 0, got ",
+                      options_.start_from_epoch());
+    reset();
+  }
+
+  /// One check, after an epoch: true if training should stop. If it should, and the best weights are
+  /// kept, they are put back at once; the last ones stay obtainable by restore_last.
+  /// @param value  the epoch's validation loss, or whatever is monitored
+  bool step(double value, torch::nn::Module& model) {
+    const bool stop = check(value, epoch_ + 1, &model);
+    if (stop && options_.restore_best_weights() && has_best()) {
+      restore(model);
+    }
+    return stop;
+  }
+  /// The same where no weights are kept.
+  /// @throws c10::Error if restore_best_weights is set
+  bool step(double value) {
+    TORCH_CHECK(!options_.restore_best_weights(),
+                "EarlyStopping: wanted step(value, model), since restore_best_weights is set");
+    return check(value, epoch_ + 1, nullptr);
+  }
+
+  /// The best value so far; infinity, or minus infinity for kMax, before there is one.
+  double best() const { return best_; }
+  /// Its epoch, counted from 1; 0 before there is one.
+  std::int64_t best_epoch() const { return best_epoch_; }
+  /// Why the last check said stop; kNone if it did not.
+  StopReason reason() const { return reason_; }
+
+  /// Puts the best weights and buffers into `model`, whether anything stopped or not, and keeps those
+  /// it had for restore_last.
+  /// @throws c10::Error if restore_best_weights is not set or there is no best yet
+  void restore(torch::nn::Module& model) {
+    TORCH_CHECK(options_.restore_best_weights(),
+                "EarlyStopping: no weights were kept; wanted restore_best_weights(true)");
+    TORCH_CHECK(has_best(), "EarlyStopping: no epoch was the best yet");
+    last_weights_.capture(model);
+    best_weights_.restore(model);
+  }
+  /// Puts back the weights and buffers that `model` had before the best ones were restored.
+  /// @throws c10::Error if nothing was restored yet
+  void restore_last(torch::nn::Module& model) const {
+    TORCH_CHECK(!last_weights_.empty(), "EarlyStopping: nothing was restored yet");
+    last_weights_.restore(model);
+  }
+
+  /// Forgets all checks, as if new.
+  void reset() {
+    best_ = better_sign() * -std::numeric_limits<double>::infinity();
+    best_epoch_ = 0;
+    epoch_ = 0;
+    waited_ = 0;
+    reason_ = StopReason::kNone;
+    best_weights_ = {};
+    last_weights_ = {};
+  }
+
+  // As a callback. These are templates on regtorch::TrainingState, which a piece may not include.
+
+  /// Keeps the Trainer from calling on_fit_end before the other callbacks have seen the last weights.
+  static constexpr bool restores_weights = true;
+
+  template <class State>
+  void on_fit_begin(State& /*state*/) {
+    reset();
+  }
+  template <class State>
+  bool on_epoch_end(State& state) {
+    return check(state.metrics.at(options_.monitor()), state.epoch, &state.model);
+  }
+  template <class State>
+  void on_fit_end(State& state) {
+    if (options_.restore_best_weights() && has_best()) {
+      restore(state.model);
+    }
+  }
+
+ private:
+  bool has_best() const { return best_epoch_ > 0; }
+  double better_sign() const { return options_.mode() == MonitorMode::kMax ? 1.0 : -1.0; }
+  bool beats(double value, double other) const {
+    return better_sign() * value > better_sign() * other + options_.min_delta();
+  }
+
+  bool check(double value, std::int64_t epoch, const torch::nn::Module* model) {
+    epoch_ = epoch;
+    reason_ = epoch <= options_.start_from_epoch() ? StopReason::kNone : judge(value, model);
+    return reason_ != StopReason::kNone;
+  }
+
+  StopReason judge(double value, const torch::nn::Module* model) {
+    if (options_.check_finite() && !std::isfinite(value)) {
+      return StopReason::kNonFinite;
+    }
+    const double sign = better_sign();
+    const auto& divergence = options_.divergence_threshold();
+    if (divergence.has_value() && sign * value < sign * *divergence) {
+      return StopReason::kDivergenceThreshold;
+    }
+    ++waited_;
+    if (beats(value, best_)) {
+      if (options_.restore_best_weights()) {
+        best_weights_.capture(*model);
+      }
+      best_ = value;
+      best_epoch_ = epoch_;
+      if (!options_.baseline().has_value() || beats(value, *options_.baseline())) {
+        waited_ = 0;
+      }
+    }
+    const auto& threshold = options_.stopping_threshold();
+    if (threshold.has_value() && sign * value >= sign * *threshold) {
+      return StopReason::kStoppingThreshold;
+    }
+    const auto& patience = options_.patience();
+    return patience.has_value() && waited_ > 0 && waited_ >= *patience ? StopReason::kPatience
+                                                                       : StopReason::kNone;
+  }
+
+  EarlyStoppingOptions options_;
+  double best_ = 0;
+  std::int64_t best_epoch_ = 0;
+  std::int64_t epoch_ = 0;
+  std::int64_t waited_ = 0;
+  StopReason reason_ = StopReason::kNone;
+  Snapshot best_weights_;
+  Snapshot last_weights_;
+};
+
+}  // namespace regtorch

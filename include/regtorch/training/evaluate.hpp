@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/zeros.h>
+
+#include "regtorch/core/autocast.hpp"
+#include "regtorch/core/module.hpp"
+
+namespace regtorch {
+
+/// How well a model does on some data.
+struct Evaluation {
+  double loss = 0;           ///< mean over samples
+  double accuracy = 0;       ///< share of samples whose largest logit is the label's, in [0, 1]
+  std::int64_t samples = 0;
+};
+
+namespace detail {
+
+/// Sums over batches, kept on the batches' device so that nothing waits for it.
+class EvaluationSums {
+ public:
+  /// @param loss    the batch's mean loss
+  /// @param logits  [B,C]
+  /// @param labels  int64 [B]
+  void add(const at::Tensor& loss, const at::Tensor& logits, const at::Tensor& labels) {
+    const std::int64_t size = labels.size(0);
+    const at::Tensor weighted = loss.detach().to(at::kDouble) * static_cast<double>(size);
+    const at::Tensor correct = logits.detach().argmax(1).eq(labels).sum();
+    loss_ = samples_ == 0 ? weighted : loss_ + weighted;
+    correct_ = samples_ == 0 ? correct : correct_ + correct;
+    samples_ += size;
+  }
+  /// @throws c10::Error if nothing was added
+  Evaluation mean() const {
+    TORCH_CHECK(samples_ > 0, "wanted at least one batch, got none");
+    const auto count = static_cast<double>(samples_);
+    return {loss_.item<double>() / count, static_cast<double>(correct_.item<std::int64_t>()) / count,
+            samples_};
+  }
+
+ private:
+  at::Tensor loss_;
+  at::Tensor correct_;
+  std::int64_t samples_ = 0;
+};
+
+/// The type of device that a model's parameters are on.
+inline c10::DeviceType device_type_of(const torch::nn::Module& module) {
+  const auto parameters = module.parameters();
+  return parameters.empty() ? c10::kCPU : parameters.front().device().type();
+}
+
+}  // namespace detail
+
+/// The mean loss and the accuracy of a model on some batches, without gradients and in eval mode;
+/// afterwards each of its modules is back in the mode it was in, also if something throws.
+///
+/// @param model      a model (see core/module.hpp)
+/// @param batches    a range of batches with `images` and `labels`, such as data::Batches
+/// @param criterion  callable (logits, labels) -> mean loss
+/// @param autocast   compute in this type, as TrainerOptions::autocast; default as the weights
+/// @throws c10::Error if there are no batches
+template <class Model, class BatchRange, class Criterion>
+Evaluation evaluate(Model& model, BatchRange& batches, Criterion& criterion,
+                    std::optional<c10::ScalarType> autocast = std::nullopt) {
+  torch::nn::Module& module = module_of(model);
+  const KeepMode keep_mode(module);
+  const at::NoGradGuard no_grad;
+  module.eval();
+  const c10::DeviceType device = detail::device_type_of(module);
+  detail::EvaluationSums sums;
+  for (auto& batch : batches) {
+    const Autocast region(device, autocast);
+    const at::Tensor logits = forward(model, batch.images);
+    sums.add(criterion(logits, batch.labels), logits, batch.labels);
+  }
+  return sums.mean();
+}
+
+}  // namespace regtorch

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+
+#include <c10/util/Exception.h>
+
+#include "regtorch/kernels/image_transform.hpp"
+
+namespace regtorch::transforms {
+
+/// Mirrors an image, left to right, with probability p.
+///
+/// @param p  probability in [0, 1]; default 0.5
+/// @throws c10::ValueError if p is outside [0, 1]
+///
+/// The same as torchvision.transforms.RandomHorizontalFlip.
+class RandomHorizontalFlip {
+ public:
+  explicit RandomHorizontalFlip(double p = 0.5) : threshold_(kernels::threshold(p)) {
+    TORCH_CHECK_VALUE(p >= 0 && p <= 1, "RandomHorizontalFlip: wanted p in [0, 1], got ", p);
+  }
+
+  struct Draw {
+    bool flip;
+    int last_column;
+  };
+
+  Draw draw(kernels::RandomWords& random, kernels::ImageSize in) const {
+    return {random.next() < threshold_, in.width - 1};
+  }
+  kernels::ImageSize output_size(kernels::ImageSize in) const { return in; }
+  int source_row(const Draw&, int y) const { return y; }
+  int source_column(const Draw& draw, int x) const { return draw.flip ? draw.last_column - x : x; }
+
+ private:
+  std::uint64_t threshold_;
+};
+
+}  // namespace regtorch::transforms
