@@ -5,9 +5,14 @@ if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
 endif()
 
-# The LibTorch that bootstrap.sh put into .venv, after any that the user names.
-file(GLOB venv_torch ${CMAKE_CURRENT_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch)
-list(APPEND CMAKE_PREFIX_PATH ${venv_torch})
+# The LibTorch that bootstrap.sh put into .venv, else the active Python's; one that the user names by
+# Torch_DIR or CMAKE_PREFIX_PATH comes before both.
+foreach(python ${CMAKE_CURRENT_SOURCE_DIR}/.venv/bin/python python3)
+  execute_process(COMMAND ${python} ${CMAKE_CURRENT_SOURCE_DIR}/cmake/find_torch.py
+                  OUTPUT_VARIABLE python_torch OUTPUT_STRIP_TRAILING_WHITESPACE
+                  RESULT_VARIABLE ignored ERROR_QUIET)
+  list(APPEND CMAKE_PREFIX_PATH ${python_torch})
+endforeach()
 
 set(REGTORCH_WARNINGS -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
 option(REGTORCH_WERROR "Treat the compiler's warnings as errors" OFF)

@@ -17,6 +17,7 @@
 #include <torch/torch.h>
 
 #include <CLI/CLI.hpp>
+
 #include <regtorch/regtorch.hpp>
 
 namespace rt = regtorch;
@@ -30,7 +31,7 @@ struct Settings {
   std::int64_t epochs = 51;
   std::int64_t batch_size = 32;
   std::int64_t train_size = 0;       // 0: 30,000 of CIFAR-10, 512 of the synthetic set
-  std::int64_t validation_size = 0;  // 0: 20,000 and 1,024
+  std::int64_t validation_size = 0;  // 0: 20,000 and 512
   std::string device = "cpu";
   bool bf16 = false;
   std::uint64_t seed = 0;
@@ -53,7 +54,7 @@ inline void add_flags(CLI::App& app, Settings& settings) {
   app.add_option("--train-size", settings.train_size,
                  "training images (default: 30000; synthetic: 512)");
   app.add_option("--validation-size", settings.validation_size,
-                 "validation images (default: 20000; synthetic: 1024)");
+                 "validation images (default: 20000; synthetic: 512)");
   app.add_option("--device", settings.device, "cpu or cuda");
   app.add_flag("--bf16", settings.bf16, "compute in bfloat16, with float32 weights");
   app.add_option("--seed", settings.seed, "of weights, split, order and augmentation");
@@ -85,19 +86,20 @@ inline Data load_data(const Settings& settings) {
     return size > 0 ? size : otherwise;
   };
   const std::int64_t train_size = size_or(settings.train_size, synthetic ? 512 : 30000);
-  const std::int64_t validation_size = size_or(settings.validation_size, synthetic ? 1024 : 20000);
+  const std::int64_t validation_size = size_or(settings.validation_size, synthetic ? 512 : 20000);
   if (synthetic) {
-    const std::int64_t test_size = 1024;
+    const std::int64_t test_size = 512;
     const rt::data::SyntheticImages images(train_size + validation_size + test_size);
-    auto parts = rt::data::random_split(images, {train_size, validation_size, test_size},
-                                        settings.seed);
+    auto parts =
+        rt::data::random_split(images, {train_size, validation_size, test_size}, settings.seed);
     return {"synthetic", parts[0], parts[1], parts[2]};
   }
   const rt::data::CIFAR10 train(folder);
-  const std::int64_t rest =
-      static_cast<std::int64_t>(*train.size()) - train_size - validation_size;
-  TORCH_CHECK_VALUE(rest >= 0, "wanted at most ", *train.size(), " training and validation images, "
-                    "got --train-size ", train_size, " and --validation-size ", validation_size);
+  const std::int64_t rest = static_cast<std::int64_t>(*train.size()) - train_size - validation_size;
+  TORCH_CHECK_VALUE(rest >= 0, "wanted at most ", *train.size(),
+                    " training and validation images, "
+                    "got --train-size ",
+                    train_size, " and --validation-size ", validation_size);
   auto parts = rt::data::random_split(train, {train_size, validation_size, rest}, settings.seed);
   return {"CIFAR-10", parts[0], parts[1],
           rt::data::CIFAR10(folder, rt::data::CIFAR10::Mode::kTest)};
@@ -141,11 +143,10 @@ struct PrintEpochs {
   }
   void on_epoch_end(rt::TrainingState& state) {
     const auto& metrics = state.metrics;
-    std::printf("%5lld  %10.4f  %8.2f %%  %9.4f  %7.2f %%  %7.1f\n",
-                static_cast<long long>(state.epoch), metrics.at("train_loss"),
-                100 * metrics.at("train_accuracy"), metrics.at("val_loss"),
-                100 * metrics.at("val_accuracy"),
-                metrics.at("train_seconds") + metrics.at("val_seconds"));
+    std::printf(
+        "%5lld  %10.4f  %8.2f %%  %9.4f  %7.2f %%  %7.1f\n", static_cast<long long>(state.epoch),
+        metrics.at("train_loss"), 100 * metrics.at("train_accuracy"), metrics.at("val_loss"),
+        100 * metrics.at("val_accuracy"), metrics.at("train_seconds") + metrics.at("val_seconds"));
     std::fflush(stdout);
   }
 };

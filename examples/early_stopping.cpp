@@ -1,8 +1,9 @@
 // Early stopping on CIFAR-10, the study text's experiment: ResNet-18 trained by Adam until it
 // overfits, and the weights of the best validation loss against those of the last epoch.
 //
-//     early_stopping --data FOLDER --bf16          # 51 epochs, never stopping, remembering the best
-//     early_stopping --data FOLDER --patience 3    # stopping after 3 epochs without improvement
+//     early_stopping --data FOLDER --bf16          # 51 epochs, never stopping, remembering the
+//     best early_stopping --data FOLDER --patience 3    # stopping after 3 epochs without
+//     improvement
 
 #include "common.hpp"
 
@@ -12,8 +13,7 @@ int main(int argc, char** argv) {
   double remember_below = 1.0;
   CLI::App app("Trains on CIFAR-10 and compares the last weights with the best ones.");
   examples::add_flags(app, settings);
-  app.add_option("--patience", patience,
-                 "stop after so many epochs without improvement; 0: never");
+  app.add_option("--patience", patience, "stop after so many epochs without improvement; 0: never");
   app.add_option("--remember-below", remember_below,
                  "validation loss from which on the best weights are remembered");
 
@@ -35,15 +35,12 @@ int main(int argc, char** argv) {
       stopping.patience(patience);
     }
     rt::EarlyStopping stopper(stopping);
-    rt::Trainer trainer(
-        model, optimizer, criterion,
-        rt::TrainerOptions().epochs(settings.epochs).autocast(settings.autocast()));
+    rt::Trainer trainer(model, optimizer, criterion,
+                        rt::TrainerOptions().epochs(settings.epochs).autocast(settings.autocast()));
 
     std::printf("%s, %s: %zu training, %zu validation, %zu test images\n", settings.model.c_str(),
-                data.name.c_str(), *data.train.size(), *data.validation.size(),
-                *data.test.size());
-    const rt::History history =
-        trainer.fit(train, validation, stopper, examples::PrintEpochs());
+                data.name.c_str(), *data.train.size(), *data.validation.size(), *data.test.size());
+    const rt::History history = trainer.fit(train, validation, stopper, examples::PrintEpochs());
     TORCH_CHECK(stopper.best_epoch() > 0, "no epoch had a finite validation loss");
 
     // The fit ended with the best weights in the model.

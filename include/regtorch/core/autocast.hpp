@@ -24,8 +24,8 @@ class Autocast {
     }
     TORCH_CHECK_VALUE(*dtype == c10::kBFloat16 || *dtype == c10::kHalf,
                       "Autocast: wanted BFloat16 or Half, got ", *dtype);
-    before_ = State{at::autocast::is_autocast_enabled(device),
-                    at::autocast::get_autocast_dtype(device)};
+    before_ =
+        State{at::autocast::is_autocast_enabled(device), at::autocast::get_autocast_dtype(device)};
     at::autocast::set_autocast_enabled(device, true);
     at::autocast::set_autocast_dtype(device, *dtype);
     at::autocast::increment_nesting();

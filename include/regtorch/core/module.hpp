@@ -34,16 +34,16 @@ at::Tensor forward(Model& model, const at::Tensor& input) {
 /// Remembers which of a model's modules are in training mode, and puts each back at the end.
 class KeepMode {
  public:
-  explicit KeepMode(torch::nn::Module& model) {
-    // The raw root pointer: a module on the stack is in no shared_ptr.
-    modes_.emplace_back(&model, model.is_training());
-    for (const auto& module : model.modules(/*include_self=*/false)) {
-      modes_.emplace_back(module.get(), module->is_training());
+  explicit KeepMode(torch::nn::Module& model) : model_(model), training_(model.is_training()) {
+    for (auto& module : model.modules(/*include_self=*/false)) {
+      const bool training = module->is_training();
+      below_.emplace_back(std::move(module), training);
     }
   }
   ~KeepMode() {
     // train() sets a module and all below it, so parents first, as modules() lists them.
-    for (const auto& [module, training] : modes_) {
+    model_.train(training_);
+    for (const auto& [module, training] : below_) {
       module->train(training);
     }
   }
@@ -51,7 +51,9 @@ class KeepMode {
   KeepMode& operator=(const KeepMode&) = delete;
 
  private:
-  std::vector<std::pair<torch::nn::Module*, bool>> modes_;
+  torch::nn::Module& model_;
+  bool training_;
+  std::vector<std::pair<std::shared_ptr<torch::nn::Module>, bool>> below_;
 };
 
 }  // namespace regtorch

@@ -7,8 +7,8 @@
 
 namespace regtorch {
 
-/// Calls body(begin, end) for the pieces [0, block), [block, 2 * block), ... of [0, size), on all of
-/// LibTorch's intra-op threads.
+/// Calls body(begin, end) for the pieces [0, block), [block, 2 * block), ... of [0, size), on all
+/// of LibTorch's intra-op threads.
 ///
 /// The pieces are the same for any number of threads, so a body that sums within its piece gives
 /// the same bits however many run. One piece alone runs on the calling thread. An exception thrown

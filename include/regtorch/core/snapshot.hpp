@@ -1,11 +1,11 @@
 #pragma once
 
+#include <string>
+
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <torch/nn/module.h>
 #include <torch/ordered_dict.h>
-
-#include <string>
 
 #include "regtorch/core/check.hpp"
 
@@ -38,8 +38,7 @@ class Snapshot {
     TORCH_CHECK(!empty(), "Snapshot: nothing was captured yet");
     const at::NoGradGuard no_grad;
     auto now = tensors_of(module);
-    TORCH_CHECK(fits(now),
-                "Snapshot: wanted the module that was captured, with ", tensors_.size(),
+    TORCH_CHECK(fits(now), "Snapshot: wanted the module that was captured, with ", tensors_.size(),
                 " parameters and buffers, got one with ", now.size(),
                 " or with other names, shapes or types");
     for (auto& entry : now) {

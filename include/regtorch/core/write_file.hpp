@@ -8,18 +8,17 @@
 #include <string_view>
 #include <system_error>
 
+#include <c10/util/Exception.h>
 #include <fcntl.h>
 #include <unistd.h>
-
-#include <c10/util/Exception.h>
 
 namespace regtorch {
 
 /// Writes a file so that whoever looks, at any moment and after any crash, finds the old contents
 /// or the new ones, whole.
 ///
-/// The bytes go into a file beside it, are flushed to disk, and the file is renamed. On an error the
-/// file beside is removed and the old file is as it was.
+/// The bytes go into a file beside it, are flushed to disk, and the file is renamed. On an error
+/// the file beside is removed and the old file is as it was.
 ///
 /// @throws c10::Error naming the file and the system's reason
 inline void write_file(const std::filesystem::path& path, std::string_view contents) {

@@ -71,16 +71,16 @@ class Batches {
         transform_(with_format(std::move(transform))),
         options_(std::move(options)),
         seed_(seed_or_draw(options_.seed())) {
-    TORCH_CHECK_VALUE(options_.batch_size() >= 1, "Batches: wanted a batch size of at least 1, got ",
-                      options_.batch_size());
+    TORCH_CHECK_VALUE(options_.batch_size() >= 1,
+                      "Batches: wanted a batch size of at least 1, got ", options_.batch_size());
     TORCH_CHECK_VALUE(dataset_.indices().size(0) > 0,
                       "Batches: wanted a dataset with examples, got an empty one");
   }
 
   /// The number of batches in a pass.
   std::int64_t size() const {
-    const std::int64_t rounding = options_.drop_last() ? 0 : options_.batch_size() - 1;
-    return (samples() + rounding) / options_.batch_size();
+    return options_.drop_last() ? samples() / options_.batch_size()
+                                : (samples() - 1) / options_.batch_size() + 1;
   }
   const Subset& dataset() const { return dataset_; }
   const BatchesOptions& options() const { return options_; }
@@ -116,8 +116,9 @@ class Batches {
     void make() {
       if (position_ < batches_->size()) {
         const std::int64_t begin = position_ * batches_->options_.batch_size();
-        batch_ = batches_->make_batch(
-            key_, order_.slice(0, begin, begin + batches_->options_.batch_size()));
+        const std::int64_t size =
+            std::min(batches_->options_.batch_size(), batches_->samples() - begin);
+        batch_ = batches_->make_batch(key_, order_.narrow(0, begin, size));
       }
     }
 
@@ -149,16 +150,17 @@ class Batches {
                                         const at::Tensor&, transforms::ImageFormat>) {
       return transform;
     } else {
-      static_assert(std::is_invocable_r_v<at::Tensor, Callable&, const at::Tensor&, Key,
-                                          const at::Tensor&>,
-                    "Batches wants a Pipeline or a callable "
-                    "(const torch::Tensor& images, rt::Key, const torch::Tensor& indices) -> "
-                    "torch::Tensor");
+      static_assert(
+          std::is_invocable_r_v<at::Tensor, Callable&, const at::Tensor&, Key, const at::Tensor&>,
+          "Batches wants a Pipeline or a callable "
+          "(const torch::Tensor& images, rt::Key, const torch::Tensor& indices) -> "
+          "torch::Tensor");
       return [transform = std::move(transform)](const at::Tensor& images, Key key,
                                                 const at::Tensor& indices,
                                                 transforms::ImageFormat format) mutable {
-        return transform(images, key, indices)
-            .to(format.dtype, /*non_blocking=*/false, /*copy=*/false, format.memory_format);
+        const at::Tensor made = transform(images, key, indices);
+        // Not to(dtype, layout): that leaves a tensor of the right type in whatever layout it has.
+        return made.defined() ? made.to(format.dtype).contiguous(format.memory_format) : made;
       };
     }
   }

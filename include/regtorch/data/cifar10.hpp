@@ -29,9 +29,8 @@ class CIFAR10 : public ImageDataset {
 
   /// "airplane", "automobile", ... "truck": the classes' names, by number.
   static const std::vector<std::string>& class_names() {
-    static const std::vector<std::string> names{"airplane", "automobile", "bird",  "cat",
-                                                "deer",     "dog",        "frog",  "horse",
-                                                "ship",     "truck"};
+    static const std::vector<std::string> names{"airplane", "automobile", "bird",  "cat",  "deer",
+                                                "dog",      "frog",       "horse", "ship", "truck"};
     return names;
   }
 

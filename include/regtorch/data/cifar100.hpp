@@ -41,8 +41,11 @@ class CIFAR100 : public ImageDataset {
 
   static detail::CifarLayout layout(Mode mode) {
     const bool train = mode == Mode::kTrain;
-    return {"CIFAR100", "cifar-100-binary", {train ? "train.bin" : "test.bin"},
-            train ? 50000 : 10000, {20, 100}};
+    return {"CIFAR100",
+            "cifar-100-binary",
+            {train ? "train.bin" : "test.bin"},
+            train ? 50000 : 10000,
+            {20, 100}};
   }
 
   at::Tensor coarse_targets_;

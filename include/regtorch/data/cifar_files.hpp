@@ -21,11 +21,11 @@
 namespace regtorch::data::detail {
 
 struct CifarLayout {
-  const char* name;                 ///< "CIFAR10", to begin error messages
-  const char* folder;               ///< the archive's folder
-  std::vector<std::string> files;   ///< to be read, in order
-  std::int64_t records;             ///< in each file
-  std::vector<int> classes;         ///< number of classes, for each label byte
+  const char* name;                ///< "CIFAR10", to begin error messages
+  const char* folder;              ///< the archive's folder
+  std::vector<std::string> files;  ///< to be read, in order
+  std::int64_t records;            ///< in each file
+  std::vector<int> classes;        ///< number of classes, for each label byte
 };
 
 struct CifarData {
@@ -42,19 +42,17 @@ inline std::filesystem::path find_cifar_folder(const std::filesystem::path& root
       return folder;
     }
   }
-  TORCH_CHECK(std::filesystem::is_directory(root, ignored), layout.name,
-              ": wanted a folder with ", layout.files.front(), " or with ", layout.folder,
-              ", got ", root.string(),
+  TORCH_CHECK(std::filesystem::is_directory(root, ignored), layout.name, ": wanted a folder with ",
+              layout.files.front(), " or with ", layout.folder, ", got ", root.string(),
               std::filesystem::exists(root, ignored) ? ", which is not a folder"
                                                      : ", which does not exist");
-  TORCH_CHECK(false, layout.name, ": found neither ", layout.files.front(), " nor ",
-              layout.folder, "/", layout.files.front(), " in ", root.string());
+  TORCH_CHECK(false, layout.name, ": found neither ", layout.files.front(), " nor ", layout.folder,
+              "/", layout.files.front(), " in ", root.string());
 }
 
 /// Reads one file's records, in pieces that stay in the cache, into `images` and `labels`.
 inline void read_cifar_file(const std::filesystem::path& path, const CifarLayout& layout,
-                            std::uint8_t* images, std::int64_t* labels,
-                            std::int64_t label_stride) {
+                            std::uint8_t* images, std::int64_t* labels, std::int64_t label_stride) {
   constexpr std::int64_t kPixels = 3 * 32 * 32;
   constexpr std::int64_t kRecordsInPiece = 64;
   const auto label_bytes = static_cast<std::int64_t>(layout.classes.size());
@@ -83,9 +81,8 @@ inline void read_cifar_file(const std::filesystem::path& path, const CifarLayout
       for (std::int64_t l = 0; l < label_bytes; ++l) {
         const auto label = static_cast<std::uint8_t>(record[l]);
         TORCH_CHECK(label < layout.classes[static_cast<std::size_t>(l)], layout.name,
-                    ": wanted labels below ", layout.classes[static_cast<std::size_t>(l)],
-                    ", got ", static_cast<int>(label), " in record ", first + i, " of ",
-                    path.string());
+                    ": wanted labels below ", layout.classes[static_cast<std::size_t>(l)], ", got ",
+                    static_cast<int>(label), " in record ", first + i, " of ", path.string());
         labels[l * label_stride + first + i] = label;
       }
       std::memcpy(images + (first + i) * kPixels, record + label_bytes,

@@ -16,8 +16,8 @@ namespace regtorch::data {
 /// become one.
 ///
 /// Whole tensors come from images() and targets(). It is also a torch::data dataset of single
-/// examples, as LibTorch's own MNIST is: get(i) gives float32 [3,H,W] in [0, 1] and an int64 scalar.
-/// Copies share the tensors.
+/// examples, as LibTorch's own MNIST is: get(i) gives float32 [3,H,W] in [0, 1] and an int64
+/// scalar. Copies share the tensors.
 class ImageDataset : public torch::data::datasets::Dataset<ImageDataset> {
  public:
   /// @param images       uint8 [N,3,H,W], on the CPU

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <numeric>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -26,12 +26,14 @@ inline std::vector<Subset> random_split(const Subset& dataset,
                                         const std::vector<std::int64_t>& sizes,
                                         std::optional<std::uint64_t> seed = std::nullopt) {
   const auto total = dataset.indices().size(0);
+  constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
+  std::int64_t sum = 0;
   for (const std::int64_t size : sizes) {
     TORCH_CHECK_VALUE(size >= 0, "random_split: wanted sizes of at least 0, got ", size);
+    sum = size > kMost - sum ? kMost : sum + size;
   }
-  const auto sum = std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0});
   TORCH_CHECK_VALUE(sum == total, "random_split: wanted sizes that add up to the dataset's ", total,
-                    " examples, got ", sizes, " = ", sum);
+                    " examples, got ", c10::IntArrayRef(sizes), " = ", sum);
   at::Tensor order = dataset.indices().clone();
   shuffle_(order, Key{seed_or_draw(seed)}.stream(Purpose::kSplit));
   std::vector<Subset> parts;

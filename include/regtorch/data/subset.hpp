@@ -16,8 +16,8 @@ namespace regtorch::data {
 
 /// Some of a dataset's examples, in a given order: indices into it, no copies of images.
 ///
-/// A dataset converts to the subset of all its examples. The subset shares the dataset's tensors and
-/// may outlive it. Also a torch::data dataset.
+/// A dataset converts to the subset of all its examples. The subset shares the dataset's tensors
+/// and may outlive it. Also a torch::data dataset.
 class Subset : public torch::data::datasets::Dataset<Subset> {
  public:
   /// All examples of `dataset`, in order.
@@ -56,8 +56,7 @@ class Subset : public torch::data::datasets::Dataset<Subset> {
     const auto i = static_cast<std::int64_t>(index);
     TORCH_CHECK_INDEX(i >= 0 && i < indices_.size(0), "Subset: wanted an index below ",
                       indices_.size(0), ", got ", index);
-    return dataset_.get(
-        static_cast<std::size_t>(indices_.const_data_ptr<std::int64_t>()[i]));
+    return dataset_.get(static_cast<std::size_t>(indices_.const_data_ptr<std::int64_t>()[i]));
   }
 
  private:

@@ -25,8 +25,8 @@ struct SyntheticImagesOptions {
   TORCH_ARG(std::int64_t, num_classes) = 10;
   /// Of the classes' patterns and of all else; default 0.
   TORCH_ARG(std::uint64_t, seed) = 0;
-  /// Half the width of the triangular noise on each byte, in [0, 255]; default 110.
-  TORCH_ARG(int, noise) = 110;
+  /// Half the width of the triangular noise on each byte, in [0, 255]; default 60.
+  TORCH_ARG(int, noise) = 60;
   /// Share of the labels that are drawn anew, from all classes alike, in [0, 1]; default 0.1.
   TORCH_ARG(double, label_noise) = 0.1;
 };
@@ -34,10 +34,10 @@ struct SyntheticImagesOptions {
 /// Generated images of CIFAR's shape, uint8 [N,3,32,32]: learnable, and a few hundred of them are
 /// overfitted within seconds, so that every program here runs with no data at hand.
 ///
-/// A class is a smooth random colour pattern (a 4x4 grid, interpolated, periodic). Image i shows the
-/// pattern of its class, shifted at random and with random contrast, under noise; some labels are
-/// wrong. All in integers, so the bytes are the same on every machine; image i depends on (seed, i)
-/// alone, so a larger set begins with the smaller one.
+/// A class is a smooth random colour pattern (a 4x4 grid, interpolated, periodic). Image i shows
+/// the pattern of its class, shifted at random and with random contrast, under noise; some labels
+/// are wrong. All in integers, so the bytes are the same on every machine; image i depends on
+/// (seed, i) alone, so a larger set begins with the smaller one.
 class SyntheticImages : public ImageDataset {
  public:
   /// @throws c10::ValueError if an option is out of range
@@ -80,8 +80,9 @@ class SyntheticImages : public ImageDataset {
       const int fx = x % kCell;
       const int row = y / kCell;
       const int column = x / kCell;
-      const int sum = (kCell - fy) * ((kCell - fx) * knot(row, column) + fx * knot(row, column + 1)) +
-                      fy * ((kCell - fx) * knot(row + 1, column) + fx * knot(row + 1, column + 1));
+      const int sum =
+          (kCell - fy) * ((kCell - fx) * knot(row, column) + fx * knot(row, column + 1)) +
+          fy * ((kCell - fx) * knot(row + 1, column) + fx * knot(row + 1, column + 1));
       pattern[static_cast<std::size_t>(i)] = static_cast<std::int16_t>(sum / (kCell * kCell));
     }
     return pattern;
@@ -95,8 +96,7 @@ class SyntheticImages : public ImageDataset {
     TORCH_CHECK_VALUE(options.noise() >= 0 && options.noise() <= 255,
                       "SyntheticImages: wanted noise in [0, 255], got ", options.noise());
     TORCH_CHECK_VALUE(options.label_noise() >= 0 && options.label_noise() <= 1,
-                      "SyntheticImages: wanted label_noise in [0, 1], got ",
-                      options.label_noise());
+                      "SyntheticImages: wanted label_noise in [0, 1], got ", options.label_noise());
     kernels::RandomStream pattern_stream = Key{options.seed()}.stream(Purpose::kSyntheticImages);
     kernels::RandomStream sample_stream = pattern_stream;
     kernels::RandomStream noise_stream = pattern_stream;
@@ -120,8 +120,7 @@ class SyntheticImages : public ImageDataset {
         const auto choice = sample_stream.block(2 * index);
         const auto label = sample_stream.block(2 * index + 1);
         const std::uint32_t shown = kernels::bounded(choice[0], num_classes);
-        targets[n] =
-            label[0] < wrong ? kernels::bounded(label[1], num_classes) : shown;
+        targets[n] = label[0] < wrong ? kernels::bounded(label[1], num_classes) : shown;
         const int shift_y = static_cast<int>(choice[1] % kSide);
         const int shift_x = static_cast<int>(choice[2] % kSide);
         const int contrast = 32 + static_cast<int>(choice[3] % 64);  // in 1/127 of a byte's range
@@ -137,8 +136,8 @@ class SyntheticImages : public ImageDataset {
           const int y = (i % kPlane / kSide + shift_y) % kSide;
           const int x = (i % kSide + shift_x) % kSide;
           const int signal = base[static_cast<std::size_t>(i / kPlane * kPlane + y * kSide + x)];
-          const int value = 128 + signal * contrast / 127 +
-                            (triangular - 255) * options.noise() / 255;
+          const int value =
+              128 + signal * contrast / 127 + (triangular - 255) * options.noise() / 255;
           image[i] = static_cast<std::uint8_t>(std::clamp(value, 0, 255));
         }
       }

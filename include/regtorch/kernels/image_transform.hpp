@@ -23,9 +23,9 @@
 ///     Draw draw(RandomWords& random, ImageSize in) const;                        // or both
 ///     void pixel(float& red, float& green, float& blue, const Draw& draw, int y, int x) const;
 ///
-/// Values are in [0, 1] where the pipeline begins (byte / 255). `pixel` is called in a loop over
-/// neighbouring pixels that the compiler vectorises if it can: selections (a < b ? c : d) rather than
-/// branches, and no calls, keep it fast.
+/// A Draw must be default-constructible. Values are in [0, 1] where the pipeline begins (byte /
+/// 255). `pixel` is called in a loop over neighbouring pixels that the compiler vectorises if it
+/// can: selections (a < b ? c : d) rather than branches, and no calls, keep it fast.
 namespace regtorch::kernels {
 
 struct ImageSize {
@@ -80,7 +80,8 @@ auto draw_for(const T& transform, RandomWords random, ImageSize in) {
 }
 
 template <class T>
-using DrawOf = decltype(draw_for(std::declval<const T&>(), std::declval<RandomWords>(), ImageSize{}));
+using DrawOf =
+    decltype(draw_for(std::declval<const T&>(), std::declval<RandomWords>(), ImageSize{}));
 
 template <class T>
 concept GeometricTransform =
@@ -92,9 +93,8 @@ concept GeometricTransform =
 
 /// A pixel transform that needs the value alone.
 template <class T>
-concept PlainPixelTransform = requires(const T& transform, float& value) {
-  transform.pixel(value, value, value);
-};
+concept PlainPixelTransform =
+    requires(const T& transform, float& value) { transform.pixel(value, value, value); };
 
 /// A pixel transform that also needs decisions and place.
 template <class T>

@@ -36,8 +36,9 @@ REGTORCH_TARGET_V4 inline void select_columns_v4(const std::uint8_t* row, int wi
   const __m512i words = _mm512_cvtepu8_epi16(_mm256_maskz_loadu_epi8(inside, row));
   for (int i = 0; i < count; i += 32) {
     const __m512i order = _mm512_loadu_si512(columns + i);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i),
-                        _mm512_maskz_cvtepi16_epi8(~__mmask32{0}, _mm512_permutexvar_epi16(order, words)));
+    _mm256_storeu_si256(
+        reinterpret_cast<__m256i*>(out + i),
+        _mm512_maskz_cvtepi16_epi8(~__mmask32{0}, _mm512_permutexvar_epi16(order, words)));
   }
 }
 #endif

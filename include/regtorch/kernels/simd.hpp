@@ -18,9 +18,10 @@
 #define REGTORCH_X86_64 1
 /// Haswell and later, by feature name: clang's __builtin_cpu_supports knows no "x86-64-v3".
 #define REGTORCH_TARGET_V3 __attribute__((target("avx2,bmi,bmi2,f16c,fma,lzcnt,movbe,popcnt")))
-#define REGTORCH_TARGET_V4                                                                    \
-  __attribute__((target("avx2,bmi,bmi2,f16c,fma,lzcnt,movbe,popcnt,avx512f,avx512bw,avx512cd," \
-                        "avx512dq,avx512vl,prefer-vector-width=512")))
+#define REGTORCH_TARGET_V4                                                          \
+  __attribute__((                                                                   \
+      target("avx2,bmi,bmi2,f16c,fma,lzcnt,movbe,popcnt,avx512f,avx512bw,avx512cd," \
+             "avx512dq,avx512vl,prefer-vector-width=512")))
 #endif
 
 namespace regtorch::kernels {

@@ -17,8 +17,8 @@ namespace regtorch {
 ///     conv_block = conv3x3(stride) - BN - ReLU - conv3x3 - BN
 ///     shortcut   = x, or conv1x1(stride) - BN ("downsample") where the shape changes
 ///
-/// Convolutions have no bias, since BN brings one. Parameters and buffers are named, and ordered, as
-/// in the PyTorch study text: conv_block.0.weight, conv_block.1.weight, ..., downsample.1.bias.
+/// Convolutions have no bias, since BN brings one. Parameters and buffers are named, and ordered,
+/// as in the PyTorch study text: conv_block.0.weight, conv_block.1.weight, ..., downsample.1.bias.
 ///
 /// Source: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", CVPR 2016.
 class ResidualBlockImpl : public torch::nn::Cloneable<ResidualBlockImpl> {
@@ -51,10 +51,10 @@ class ResidualBlockImpl : public torch::nn::Cloneable<ResidualBlockImpl> {
     if (stride_ != 1 || in_channels_ != out_channels_) {
       downsample = register_module(
           "downsample",
-          nn::Sequential(nn::Conv2d(nn::Conv2dOptions(in_channels_, out_channels_, 1)
-                                        .stride(stride_)
-                                        .bias(false)),
-                         nn::BatchNorm2d(out_channels_)));
+          nn::Sequential(
+              nn::Conv2d(
+                  nn::Conv2dOptions(in_channels_, out_channels_, 1).stride(stride_).bias(false)),
+              nn::BatchNorm2d(out_channels_)));
     }
   }
 

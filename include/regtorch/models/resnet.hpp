@@ -38,8 +38,8 @@ struct ResNetOptions {
 ///     gap     4x4 average pooling
 ///     fc      linear 512->num_classes
 ///
-/// With 10 classes ResNet-18 has 11,173,962 parameters and ResNet-34 has 21,282,122. Names and order
-/// are Python's: base.0.weight, layer1.0.conv_block.0.weight, layer2.0.downsample.0.weight,
+/// With 10 classes ResNet-18 has 11,173,962 parameters and ResNet-34 has 21,282,122. Names and
+/// order are Python's: base.0.weight, layer1.0.conv_block.0.weight, layer2.0.downsample.0.weight,
 /// fc.weight.
 ///
 /// Source: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", CVPR 2016.
@@ -48,10 +48,10 @@ class ResNetImpl : public torch::nn::Cloneable<ResNetImpl> {
   /// @throws c10::ValueError if there are not four layers, or a number is below 1
   explicit ResNetImpl(ResNetOptions options) : options_(std::move(options)) {
     TORCH_CHECK_VALUE(options_.blocks().size() == kLayers, "ResNet: wanted blocks for ", kLayers,
-                      " layers, got ", options_.blocks());
+                      " layers, got ", c10::IntArrayRef(options_.blocks()));
     for (const std::int64_t blocks : options_.blocks()) {
       TORCH_CHECK_VALUE(blocks >= 1, "ResNet: wanted at least 1 block in each layer, got ",
-                        options_.blocks());
+                        c10::IntArrayRef(options_.blocks()));
     }
     TORCH_CHECK_VALUE(options_.num_classes() >= 1, "ResNet: wanted at least 1 class, got ",
                       options_.num_classes());
@@ -78,9 +78,9 @@ class ResNetImpl : public torch::nn::Cloneable<ResNetImpl> {
 
   /// @throws c10::ValueError if the images are not [N,3,32,32]
   torch::Tensor forward(const torch::Tensor& images) {
-    TORCH_CHECK_VALUE(images.dim() == 4 && images.size(1) == 3 && images.size(2) == 32 &&
-                          images.size(3) == 32,
-                      "ResNet: wanted images of shape [N, 3, 32, 32], got ", describe(images));
+    TORCH_CHECK_VALUE(
+        images.dim() == 4 && images.size(1) == 3 && images.size(2) == 32 && images.size(3) == 32,
+        "ResNet: wanted images of shape [N, 3, 32, 32], got ", describe(images));
     torch::Tensor x = base->forward(images);
     for (auto& layer : layers) {
       x = layer->forward(x);

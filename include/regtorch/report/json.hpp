@@ -15,7 +15,8 @@ namespace regtorch::report {
 
 /// A JSON object that is built up field by field, in order.
 ///
-///     write_json(JsonObject().set("model", "resnet18").set("test_accuracy", 0.76), "summary.json");
+///     write_json(JsonObject().set("model", "resnet18").set("test_accuracy", 0.76),
+///     "summary.json");
 class JsonObject {
  public:
   JsonObject& set(std::string_view name, std::string_view text) { return add(name, quoted(text)); }

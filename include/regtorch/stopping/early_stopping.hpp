@@ -3,73 +3,24 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <optional>
-#include <string>
+#include <utility>
 
 #include <c10/util/Exception.h>
-#include <torch/arg.h>
 #include <torch/nn/module.h>
 
 #include "regtorch/core/snapshot.hpp"
+#include "regtorch/stopping/early_stopping_options.hpp"
 
 namespace regtorch {
-
-/// Whether a lower or a higher value of a metric is better.
-enum class MonitorMode { kMin, kMax };
-
-/// Why a training was stopped.
-enum class StopReason { kNone, kNonFinite, kDivergenceThreshold, kStoppingThreshold, kPatience };
-
-/// "none", "non-finite value", "divergence threshold", "stopping threshold" or "patience".
-constexpr const char* to_string(StopReason reason) {
-  switch (reason) {
-    case StopReason::kNonFinite:
-      return "non-finite value";
-    case StopReason::kDivergenceThreshold:
-      return "divergence threshold";
-    case StopReason::kStoppingThreshold:
-      return "stopping threshold";
-    case StopReason::kPatience:
-      return "patience";
-    case StopReason::kNone:
-      break;
-  }
-  return "none";
-}
-
-/// When EarlyStopping stops, and what it keeps.
-struct EarlyStoppingOptions {
-  /// The metric that a fit is judged by; default "val_loss".
-  TORCH_ARG(std::string, monitor) = "val_loss";
-  /// Whether less (default) or more of it is better.
-  TORCH_ARG(MonitorMode, mode) = MonitorMode::kMin;
-  /// Stops after this many checks in a row that did not beat the best; default 3. With 0, as with
-  /// 1, the first such check stops; std::nullopt never does.
-  TORCH_ARG(std::optional<std::int64_t>, patience) = 3;
-  /// Beating the best means by more than this, at least 0; default 0.
-  TORCH_ARG(double, min_delta) = 0;
-  /// Stops on NaN and infinity; default true. With false they count as checks without improvement.
-  TORCH_ARG(bool, check_finite) = true;
-  /// Stops as soon as the value is as good as this; default unset.
-  TORCH_ARG(std::optional<double>, stopping_threshold);
-  /// Stops as soon as the value is worse than this; default unset.
-  TORCH_ARG(std::optional<double>, divergence_threshold);
-  /// A value must also beat this, by more than min_delta, to restart the count of patience; default
-  /// unset.
-  TORCH_ARG(std::optional<double>, baseline);
-  /// The first so many epochs count for nothing, not even the best; default 0.
-  TORCH_ARG(std::int64_t, start_from_epoch) = 0;
-  /// Keeps the best weights and buffers, and puts them back when training ends; default false.
-  TORCH_ARG(bool, restore_best_weights) = false;
-};
 
 /// Stops a training when the validation loss (or another metric) no longer improves, and gives back
 /// the best weights.
 ///
 /// In anyone's loop:
 ///
-///     rt::EarlyStopping stopper(rt::EarlyStoppingOptions().patience(5).restore_best_weights(true));
-///     while (!stopper.step(validation_loss, *model)) { ... train an epoch ... }
+///     rt::EarlyStopping
+///     stopper(rt::EarlyStoppingOptions().patience(5).restore_best_weights(true)); while
+///     (!stopper.step(validation_loss, *model)) { ... train an epoch ... }
 ///
 /// or as a callback: trainer.fit(batches, validation, stopper).
 ///
@@ -95,8 +46,8 @@ class EarlyStopping {
     reset();
   }
 
-  /// One check, after an epoch: true if training should stop. If it should, and the best weights are
-  /// kept, they are put back at once; the last ones stay obtainable by restore_last.
+  /// One check, after an epoch: true if training should stop. If it should, and the best weights
+  /// are kept, they are put back at once; the last ones stay obtainable by restore_last.
   /// @param value  the epoch's validation loss, or whatever is monitored
   bool step(double value, torch::nn::Module& model) {
     const bool stop = check(value, epoch_ + 1, &model);
@@ -120,8 +71,8 @@ class EarlyStopping {
   /// Why the last check said stop; kNone if it did not.
   StopReason reason() const { return reason_; }
 
-  /// Puts the best weights and buffers into `model`, whether anything stopped or not, and keeps those
-  /// it had for restore_last.
+  /// Puts the best weights and buffers into `model`, whether anything stopped or not, and keeps
+  /// those it had for restore_last.
   /// @throws c10::Error if restore_best_weights is not set or there is no best yet
   void restore(torch::nn::Module& model) {
     TORCH_CHECK(options_.restore_best_weights(),
@@ -150,7 +101,8 @@ class EarlyStopping {
 
   // As a callback. These are templates on regtorch::TrainingState, which a piece may not include.
 
-  /// Keeps the Trainer from calling on_fit_end before the other callbacks have seen the last weights.
+  /// Keeps the Trainer from calling on_fit_end before the other callbacks have seen the last
+  /// weights.
   static constexpr bool restores_weights = true;
 
   template <class State>

@@ -13,32 +13,31 @@
 ///     void on_epoch_end(rt::TrainingState&);   // or bool: true stops the fit
 ///     void on_fit_end(rt::TrainingState&);
 ///
-/// No base class, no virtual calls. Callbacks are called in the order in which they are given; those
-/// that declare `static constexpr bool restores_weights = true` get on_fit_end after all others, so
-/// that every other callback sees the last weights.
+/// No base class, no virtual calls. Callbacks are called in the order in which they are given;
+/// those that declare `static constexpr bool restores_weights = true` get on_fit_end after all
+/// others, so that every other callback sees the last weights.
 namespace regtorch {
 
 namespace detail {
 
-// For each hook: is there a member of that name (`has_name`), can it be called (`callable`), and the
-// call. A name is found by making it ambiguous, which also works for templates and overloads.
-#define REGTORCH_DETAIL_HOOK(hook)                                                              \
-  struct hook##_hook {                                                                          \
-    struct Name {                                                                               \
-      void hook();                                                                              \
-    };                                                                                          \
-    template <class C>                                                                          \
-    struct Ambiguous : C, Name {};                                                              \
-    template <class C>                                                                          \
-    static constexpr bool has_name = !requires { &Ambiguous<C>::hook; };                        \
-    template <class C>                                                                          \
-    static constexpr bool callable = requires(C& callback, TrainingState& state) {              \
-      callback.hook(state);                                                                     \
-    };                                                                                          \
-    template <class C>                                                                          \
-    static auto call(C& callback, TrainingState& state) {                                       \
-      return callback.hook(state);                                                              \
-    }                                                                                           \
+// For each hook: is there a member of that name (`has_name`), can it be called (`callable`), and
+// the call. A name is found by making it ambiguous, which also works for templates and overloads.
+#define REGTORCH_DETAIL_HOOK(hook)                                             \
+  struct hook##_hook {                                                         \
+    struct Name {                                                              \
+      void hook();                                                             \
+    };                                                                         \
+    template <class C>                                                         \
+    struct Ambiguous : C, Name {};                                             \
+    template <class C>                                                         \
+    static constexpr bool has_name = !requires { &Ambiguous<C>::hook; };       \
+    template <class C>                                                         \
+    static constexpr bool callable =                                           \
+        requires(C& callback, TrainingState& state) { callback.hook(state); }; \
+    template <class C>                                                         \
+    static auto call(C& callback, TrainingState& state) {                      \
+      return callback.hook(state);                                             \
+    }                                                                          \
   }
 REGTORCH_DETAIL_HOOK(on_fit_begin);
 REGTORCH_DETAIL_HOOK(on_epoch_begin);
@@ -78,13 +77,14 @@ constexpr void check_callback() {
   static_assert(!std::is_final_v<Callback>, "a callback of Trainer::fit must not be a final class");
   if constexpr (!std::is_final_v<Callback>) {
     using namespace detail;
-    static_assert(on_fit_begin_hook::has_name<Callback> || on_epoch_begin_hook::has_name<Callback> ||
+    static_assert(on_fit_begin_hook::has_name<Callback> ||
+                      on_epoch_begin_hook::has_name<Callback> ||
                       on_batch_end_hook::has_name<Callback> ||
                       on_epoch_end_hook::has_name<Callback> || on_fit_end_hook::has_name<Callback>,
                   "a callback of Trainer::fit must have one of the hooks on_fit_begin, "
                   "on_epoch_begin, on_batch_end, on_epoch_end, on_fit_end");
-#define REGTORCH_DETAIL_CHECK_HOOK(hook)                                                    \
-  static_assert(!hook##_hook::has_name<Callback> || hook##_hook::callable<Callback>,        \
+#define REGTORCH_DETAIL_CHECK_HOOK(hook)                                             \
+  static_assert(!hook##_hook::has_name<Callback> || hook##_hook::callable<Callback>, \
                 "the hook " #hook " of a callback must be callable with regtorch::TrainingState&")
     REGTORCH_DETAIL_CHECK_HOOK(on_fit_begin);
     REGTORCH_DETAIL_CHECK_HOOK(on_epoch_begin);

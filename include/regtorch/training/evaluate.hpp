@@ -9,13 +9,14 @@
 
 #include "regtorch/core/autocast.hpp"
 #include "regtorch/core/module.hpp"
+#include "regtorch/training/batch_range.hpp"
 
 namespace regtorch {
 
 /// How well a model does on some data.
 struct Evaluation {
-  double loss = 0;           ///< mean over samples
-  double accuracy = 0;       ///< share of samples whose largest logit is the label's, in [0, 1]
+  double loss = 0;      ///< mean over samples
+  double accuracy = 0;  ///< share of samples whose largest logit is the label's, in [0, 1]
   std::int64_t samples = 0;
 };
 
@@ -39,8 +40,8 @@ class EvaluationSums {
   Evaluation mean() const {
     TORCH_CHECK(samples_ > 0, "wanted at least one batch, got none");
     const auto count = static_cast<double>(samples_);
-    return {loss_.item<double>() / count, static_cast<double>(correct_.item<std::int64_t>()) / count,
-            samples_};
+    return {loss_.item<double>() / count,
+            static_cast<double>(correct_.item<std::int64_t>()) / count, samples_};
   }
 
  private:
@@ -61,12 +62,12 @@ inline c10::DeviceType device_type_of(const torch::nn::Module& module) {
 /// afterwards each of its modules is back in the mode it was in, also if something throws.
 ///
 /// @param model      a model (see core/module.hpp)
-/// @param batches    a range of batches with `images` and `labels`, such as data::Batches
+/// @param batches    see batch_range.hpp
 /// @param criterion  callable (logits, labels) -> mean loss
 /// @param autocast   compute in this type, as TrainerOptions::autocast; default as the weights
 /// @throws c10::Error if there are no batches
-template <class Model, class BatchRange, class Criterion>
-Evaluation evaluate(Model& model, BatchRange& batches, Criterion& criterion,
+template <class Model, BatchRange Batches, class Criterion>
+Evaluation evaluate(Model& model, Batches& batches, Criterion&& criterion,
                     std::optional<c10::ScalarType> autocast = std::nullopt) {
   torch::nn::Module& module = module_of(model);
   const KeepMode keep_mode(module);

@@ -14,6 +14,7 @@
 
 #include "regtorch/core/autocast.hpp"
 #include "regtorch/core/module.hpp"
+#include "regtorch/training/batch_range.hpp"
 #include "regtorch/training/callback.hpp"
 #include "regtorch/training/evaluate.hpp"
 #include "regtorch/training/history.hpp"
@@ -26,15 +27,6 @@ struct TrainerOptions {
   TORCH_ARG(std::int64_t, epochs) = 1;
   /// Compute in kBFloat16 or kHalf, with weights in float32; default unset: as the weights are.
   TORCH_ARG(std::optional<c10::ScalarType>, autocast);
-};
-
-/// A range of batches, each with `images` and `labels`: data::Batches, a std::vector of data::Batch.
-template <class T>
-concept BatchRange = requires(T& range) {
-  range.begin();
-  range.end();
-  (*range.begin()).images;
-  (*range.begin()).labels;
 };
 
 /// The training loop of a classifier.
@@ -72,7 +64,7 @@ class Trainer {
   /// The model trains in training mode and ends, also if something throws, with each module in the
   /// mode it was in.
   ///
-  /// @param batches     see BatchRange; begun anew for each epoch
+  /// @param batches     see batch_range.hpp
   /// @param validation  the same; may be left out, and val_loss and val_accuracy with it
   /// @param callbacks   see callback.hpp
   /// @return the metrics of each epoch
@@ -109,8 +101,7 @@ class Trainer {
       state.metrics.set("train_loss", trained.loss);
       state.metrics.set("train_accuracy", trained.accuracy);
       if (validation != nullptr) {
-        const Evaluation validated =
-            evaluate(model_, *validation, criterion_, options_.autocast());
+        const Evaluation validated = evaluate(model_, *validation, criterion_, options_.autocast());
         state.metrics.set("val_loss", validated.loss);
         state.metrics.set("val_accuracy", validated.accuracy);
       }
@@ -125,7 +116,7 @@ class Trainer {
       ((stop |= detail::call_hook<detail::on_epoch_end_hook>(callbacks, state)), ...);
     }
     for (const bool restoring : {false, true}) {
-      const auto end = [&](auto& callback) {
+      [[maybe_unused]] const auto end = [&](auto& callback) {
         if (detail::restores_weights<std::remove_reference_t<decltype(callback)>>() == restoring) {
           detail::call_hook<detail::on_fit_end_hook>(callback, state);
         }
@@ -138,8 +129,7 @@ class Trainer {
   template <class Batches, class... Callbacks>
   std::pair<Evaluation, bool> train_epoch(Batches& batches, TrainingState& state,
                                           Callbacks&... callbacks) {
-    constexpr bool kWatched =
-        (detail::on_batch_end_hook::template callable<Callbacks> || ...);
+    constexpr bool kWatched = (detail::on_batch_end_hook::template callable<Callbacks> || ...);
     state.model.train();
     const c10::DeviceType device = detail::device_type_of(state.model);
     detail::EvaluationSums epoch;

@@ -21,9 +21,9 @@ struct TrainingState {
   std::int64_t epoch = 0;   ///< the current one, counted from 1; 0 in on_fit_begin
   std::int64_t step = 0;    ///< optimizer steps taken since the fit began
 
-  /// By name. In on_batch_end: train_loss and train_accuracy of the batch, and lr. From on_epoch_end
-  /// on: those of the epoch, and with validation data val_loss and val_accuracy; train_seconds and
-  /// val_seconds. Losses are means over samples, accuracies in [0, 1].
+  /// By name. In on_batch_end: train_loss and train_accuracy of the batch, and lr. From
+  /// on_epoch_end on: those of the epoch, and with validation data val_loss and val_accuracy;
+  /// train_seconds and val_seconds. Losses are means over samples, accuracies in [0, 1].
   Metrics metrics;
 };
 

@@ -18,7 +18,7 @@ namespace regtorch::transforms {
 
 /// The type and memory layout of the images that a pipeline makes.
 struct ImageFormat {
-  c10::ScalarType dtype = c10::kFloat;  ///< kFloat or kBFloat16
+  c10::ScalarType dtype = c10::kFloat;                              ///< kFloat or kBFloat16
   c10::MemoryFormat memory_format = c10::MemoryFormat::Contiguous;  ///< or ChannelsLast
 };
 
@@ -84,16 +84,15 @@ class Pipeline {
     const at::Tensor ids = indices.cpu().contiguous();
     const kernels::ImageSize in{static_cast<int>(source.size(2)), static_cast<int>(source.size(3))};
     const kernels::ImageSize out = kernels::output_size(transforms_, in);
-    at::Tensor result =
-        at::empty({source.size(0), 3, out.height, out.width}, format.dtype, std::nullopt,
-                  std::nullopt, std::nullopt, format.memory_format);
+    at::Tensor result = at::empty({source.size(0), 3, out.height, out.width}, format.dtype,
+                                  std::nullopt, std::nullopt, std::nullopt, format.memory_format);
 
     const kernels::ImageSource from{source.const_data_ptr<std::uint8_t>(),
                                     ids.const_data_ptr<std::int64_t>(), in};
-    const kernels::ImageSink to{result.data_ptr(),
-                                format.dtype == c10::kFloat ? kernels::PixelType::kFloat32
-                                                            : kernels::PixelType::kBFloat16,
-                                format.memory_format == c10::MemoryFormat::ChannelsLast};
+    const kernels::ImageSink to{
+        result.data_ptr(),
+        format.dtype == c10::kFloat ? kernels::PixelType::kFloat32 : kernels::PixelType::kBFloat16,
+        format.memory_format == c10::MemoryFormat::ChannelsLast};
     const kernels::RandomStream stream = key.stream(Purpose::kPipeline);
     const kernels::Isa isa = kernels::active_isa();
     constexpr std::int64_t kImagesInBlock = 16;  // about 20 us of work: worth a thread's wake-up

@@ -43,8 +43,7 @@ class RandomCrop {
   Draw draw(kernels::RandomWords& random, kernels::ImageSize in) const {
     const auto offset = [&](int side) {
       const int places = side + 2 * padding_ - size_ + 1;
-      return static_cast<int>(
-                 kernels::bounded(random.next(), static_cast<std::uint32_t>(places))) -
+      return static_cast<int>(kernels::bounded(random.next(), static_cast<std::uint32_t>(places))) -
              padding_;
     };
     const int top = offset(in.height);

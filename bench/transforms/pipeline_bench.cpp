@@ -1,0 +1,125 @@
+// image_pipeline: RandomCrop(32, 4), RandomHorizontalFlip, Normalize on 1,024 images, uint8 to
+// float. Items a second are images a second.
+
+#include <cstdint>
+#include <cstring>
+#include <string>
+
+#include <benchmark/benchmark.h>
+#include <torch/torch.h>
+
+#include "regtorch/core/parallel_for.hpp"
+#include "regtorch/transforms/normalize.hpp"
+#include "regtorch/transforms/pipeline.hpp"
+#include "regtorch/transforms/random_crop.hpp"
+#include "regtorch/transforms/random_horizontal_flip.hpp"
+
+namespace {
+
+namespace rt = regtorch;
+
+constexpr std::int64_t kImages = 1024;
+constexpr std::int64_t kSide = 32;
+constexpr std::int64_t kPadding = 4;
+
+torch::Tensor images() {
+  torch::manual_seed(0);
+  return torch::randint(0, 256, {kImages, 3, kSide, kSide}, torch::kByte);
+}
+
+void run(benchmark::State& state, const auto& transform) {
+  const torch::NoGradGuard no_grad;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(transform());
+  }
+  state.SetItemsProcessed(state.iterations() * kImages);
+}
+
+void regtorch_variant(benchmark::State& state, torch::ScalarType dtype) {
+  const rt::transforms::Pipeline augment{
+      rt::transforms::RandomCrop(kSide, kPadding), rt::transforms::RandomHorizontalFlip(),
+      rt::transforms::Normalize({0.5, 0.5, 0.5}, {0.5, 0.5, 0.5})};
+  const auto input = images();
+  const auto indices = torch::arange(kImages);
+  std::uint64_t pass = 0;
+  run(state, [&] { return augment(input, rt::Key{0, pass++}, indices, {dtype}); });
+}
+
+/// The whole batch at once: pad, gather by index, convert.
+torch::Tensor aten_batched(const torch::Tensor& input, torch::ScalarType dtype) {
+  constexpr std::int64_t kPadded = kSide + 2 * kPadding;
+  const auto padded = torch::constant_pad_nd(input, {kPadding, kPadding, kPadding, kPadding});
+  const auto steps = torch::arange(kSide);
+  const auto top = torch::randint(0, 2 * kPadding + 1, {kImages, 1, 1});
+  const auto left = torch::randint(0, 2 * kPadding + 1, {kImages, 1, 1});
+  const auto flip = torch::rand({kImages, 1, 1}) < 0.5;
+  const auto rows = top + steps.view({1, kSide, 1});
+  const auto columns = left + torch::where(flip, kSide - 1 - steps, steps);
+  const auto index = (rows * kPadded + columns).view({kImages, 1, kSide * kSide});
+  return padded.flatten(2)
+      .gather(2, index.expand({kImages, 3, kSide * kSide}))
+      .view({kImages, 3, kSide, kSide})
+      .to(torch::kFloat)
+      .mul_(1 / (255 * 0.5))
+      .sub_(1)
+      .to(dtype);
+}
+
+/// Image by image, the way of many a training script: slices and flips of bytes, then convert.
+torch::Tensor aten_by_image(const torch::Tensor& input, torch::ScalarType dtype) {
+  const auto padded = torch::constant_pad_nd(input, {kPadding, kPadding, kPadding, kPadding});
+  const auto places = torch::randint(0, 2 * kPadding + 1, {kImages, 2});
+  const auto flips = torch::rand({kImages}) < 0.5;
+  const auto place = places.accessor<std::int64_t, 2>();
+  const auto flip = flips.accessor<bool, 1>();
+  auto crops = torch::empty_like(input);
+  for (std::int64_t n = 0; n < kImages; ++n) {
+    const auto crop = padded.select(0, n)
+                          .slice(1, place[n][0], place[n][0] + kSide)
+                          .slice(2, place[n][1], place[n][1] + kSide);
+    crops.select(0, n).copy_(flip[n] ? crop.flip(2) : crop);
+  }
+  return crops.to(torch::kFloat).mul_(1 / (255 * 0.5)).sub_(1).to(dtype);
+}
+
+/// The limit: every byte read once and every byte written once, on all threads.
+void copy_variant(benchmark::State& state, torch::ScalarType dtype) {
+  const auto input = images();
+  const auto bytes = static_cast<std::int64_t>(c10::elementSize(dtype));
+  run(state, [&] {
+    const auto output = torch::empty({kImages, 3, kSide, kSide}, dtype);
+    const auto* from = input.const_data_ptr<std::uint8_t>();
+    auto* to = static_cast<std::uint8_t*>(output.data_ptr());
+    constexpr std::int64_t kPixels = 3 * kSide * kSide;
+    rt::parallel_for(kImages, 16, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t n = begin; n < end; ++n) {
+        for (std::int64_t repeat = 0; repeat < bytes; ++repeat) {
+          std::memcpy(to + (n * bytes + repeat) * kPixels, from + n * kPixels, kPixels);
+        }
+      }
+    });
+    return output;
+  });
+}
+
+const int registered = [] {
+  for (const auto dtype : {torch::kFloat, torch::kBFloat16}) {
+    const std::string shape =
+        std::string("/1024x3x32x32/") + (dtype == torch::kFloat ? "float32" : "bfloat16");
+    const auto add = [&](const std::string& variant, auto body) {
+      benchmark::RegisterBenchmark(("image_pipeline/" + variant + shape).c_str(), body)
+          ->UseRealTime()
+          ->Unit(benchmark::kMicrosecond);
+    };
+    const auto input = images();
+    add("regtorch", [dtype](benchmark::State& state) { regtorch_variant(state, dtype); });
+    add("aten",
+        [=](benchmark::State& state) { run(state, [&] { return aten_batched(input, dtype); }); });
+    add("aten_by_image",
+        [=](benchmark::State& state) { run(state, [&] { return aten_by_image(input, dtype); }); });
+    add("copy", [dtype](benchmark::State& state) { copy_variant(state, dtype); });
+  }
+  return 0;
+}();
+
+}  // namespace

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Installs what building and testing regtorch takes and is not there yet, and says what it does.
+#
+#   ./bootstrap.sh [--dev] [--index-url URL]
+#
+#   --dev            also the formatter and linter that .ci/run uses
+#   --index-url URL  passed to pip, for those who want another build of LibTorch (the CPU-only one,
+#                    say) than the default index gives on their machine
+#
+# Safe to run again; when nothing is missing it is done in a second.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+torch_version=2.13.0
+dev=false
+pip_options=()
+while (($#)); do
+  case $1 in
+    --dev) dev=true ;;
+    --index-url)
+      [ $# -ge 2 ] || { echo "bootstrap: --index-url wants a URL" >&2; exit 2; }
+      pip_options+=(--index-url "$2")
+      shift
+      ;;
+    *)
+      echo "bootstrap: wanted --dev or --index-url URL, got '$1'" >&2
+      exit 2
+      ;;
+  esac
+  shift
+done
+
+# ---- Debian packages. ----
+packages=(g++ cmake ninja-build ccache git python3-venv catch2 libbenchmark-dev libcli11-dev)
+if $dev; then
+  packages+=(clang-format-16 binutils)
+fi
+missing=()
+for package in "${packages[@]}"; do
+  status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
+  [ "$status" = "install ok installed" ] || missing+=("$package")
+done
+if ((${#missing[@]})); then
+  command -v apt-get >/dev/null || {
+    echo "bootstrap: no apt-get here; please install the equivalents of: ${missing[*]}" >&2
+    exit 1
+  }
+  sudo=()
+  [ "$(id -u)" = 0 ] || sudo=(sudo)
+  echo "bootstrap: installing Debian packages: ${missing[*]}"
+  "${sudo[@]}" apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends \
+    "${missing[@]}" >/dev/null
+fi
+
+# ---- LibTorch: one that CMake will find (cmake/developer.cmake looks in the same places), or a new
+# one in .venv. ----
+named_torch() { # does Torch_DIR or CMAKE_PREFIX_PATH name one?
+  local prefix prefixes
+  IFS=':;' read -ra prefixes <<<"${CMAKE_PREFIX_PATH:-}"
+  [ -e "${Torch_DIR:-}/TorchConfig.cmake" ] && return 0
+  for prefix in "${prefixes[@]}"; do
+    [ -e "$prefix/share/cmake/Torch/TorchConfig.cmake" ] && return 0
+    [ -e "$prefix/Torch/TorchConfig.cmake" ] && return 0
+  done
+  return 1
+}
+
+if named_torch; then
+  echo "bootstrap: using the LibTorch that Torch_DIR or CMAKE_PREFIX_PATH names"
+elif [ -x .venv/bin/python ] && [ -n "$(.venv/bin/python cmake/find_torch.py)" ]; then
+  echo "bootstrap: LibTorch is in .venv"
+elif found=$(python3 cmake/find_torch.py) && [ -n "$found" ]; then
+  echo "bootstrap: using the active Python's LibTorch, $found"
+else
+  echo "bootstrap: installing torch==$torch_version into .venv"
+  python3 -m venv .venv
+  .venv/bin/pip install --quiet "${pip_options[@]}" "torch==$torch_version" numpy
+  if [ -z "$(.venv/bin/python cmake/find_torch.py --why)" ]; then
+    echo "bootstrap: the torch that pip installed cannot be used, see above; remove .venv first" >&2
+    exit 1
+  fi
+fi
+echo "bootstrap: ready. Next: cmake --workflow --preset demo"

@@ -1,0 +1,15 @@
+#pragma once
+
+namespace regtorch {
+
+/// A range of batches, each with `images` and `labels`: data::Batches, a std::vector of data::Batch,
+/// or anyone's own. Begun anew for each pass.
+template <class T>
+concept BatchRange = requires(T& range) {
+  range.begin();
+  range.end();
+  (*range.begin()).images;
+  (*range.begin()).labels;
+};
+
+}  // namespace regtorch

@@ -1,0 +1,53 @@
+#pragma once
+
+// The one way into Catch2 for a test. c10 defines a macro CHECK of its own, so torch comes first
+// and its CHECK goes; then Catch2, version 2 or 3.
+
+#include <exception>
+#include <string>
+
+#include <torch/torch.h>
+
+#undef CHECK
+#if __has_include(<catch2/catch_all.hpp>)
+#include <catch2/catch_all.hpp>
+using Catch::Approx;
+#else
+#include <catch2/catch.hpp>
+#endif
+
+namespace regtorch {}
+namespace rt = regtorch;
+
+namespace regtorch::testing {
+
+/// The message of what `callable` throws; "" if it throws nothing.
+template <class Callable>
+std::string error_of(Callable&& callable) {
+  try {
+    callable();
+  } catch (const c10::Error& error) {
+    return error.what_without_backtrace();
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return "";
+}
+
+inline bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+/// Runs the rest of a scope with this many intra-op threads.
+class Threads {
+ public:
+  explicit Threads(int count) : before_(at::get_num_threads()) { at::set_num_threads(count); }
+  ~Threads() { at::set_num_threads(before_); }
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+
+ private:
+  int before_;
+};
+
+}  // namespace regtorch::testing

@@ -1,0 +1,10 @@
+# regtorch/regtorch.hpp includes every public header: cmake -D include=FOLDER -P umbrella_test.cmake
+file(GLOB_RECURSE headers RELATIVE ${include} ${include}/*.hpp)
+list(REMOVE_ITEM headers regtorch/regtorch.hpp)
+file(READ ${include}/regtorch/regtorch.hpp umbrella)
+foreach(header IN LISTS headers)
+  string(FIND "${umbrella}" "#include \"${header}\"\n" found)
+  if(found EQUAL -1)
+    message(SEND_ERROR "regtorch/regtorch.hpp does not include ${header}")
+  endif()
+endforeach()

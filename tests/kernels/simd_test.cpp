@@ -1,0 +1,36 @@
+#include "regtorch/kernels/simd.hpp"
+
+#include <string>
+
+#include "catch.hpp"
+
+using namespace regtorch::kernels;
+
+TEST_CASE("run_on runs a kernel once on every instruction set there is", "[kernels]") {
+  for (const Isa isa : {Isa::kBaseline, Isa::kV3, Isa::kV4}) {
+    if (isa > best_isa()) {
+      continue;
+    }
+    float values[64];
+    for (int i = 0; i < 64; ++i) {
+      values[i] = static_cast<float>(i);
+    }
+    int calls = 0;
+    run_on(isa, [&]() REGTORCH_INLINE_LAMBDA {
+      ++calls;
+      for (int i = 0; i < 64; ++i) {
+        values[i] = values[i] * 2.0f;
+      }
+    });
+    CHECK(calls == 1);
+    for (int i = 0; i < 64; ++i) {
+      CHECK(values[i] == static_cast<float>(2 * i));
+    }
+  }
+}
+
+TEST_CASE("the instruction set in use is the best one, or what REGTORCH_ISA names", "[kernels]") {
+  const char* wanted = std::getenv("REGTORCH_ISA");
+  CHECK(std::string(to_string(active_isa())) ==
+        (wanted == nullptr ? to_string(best_isa()) : wanted));
+}

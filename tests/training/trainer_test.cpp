@@ -1,0 +1,240 @@
+#include "regtorch/training/trainer.hpp"
+
+#include <cmath>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+#include "regtorch/stopping/early_stopping.hpp"
+#include "toy.hpp"
+
+using regtorch::testing::contains;
+using regtorch::testing::error_of;
+using regtorch::testing::toy_batches;
+using regtorch::testing::toy_model;
+using regtorch::testing::ToyBatch;
+
+namespace {
+
+bool equal_weights(const torch::nn::Module& a, const torch::nn::Module& b) {
+  bool equal = a.parameters().size() == b.parameters().size();
+  for (std::size_t i = 0; equal && i < a.parameters().size(); ++i) {
+    equal = a.parameters()[i].equal(b.parameters()[i]);
+  }
+  for (std::size_t i = 0; equal && i < a.buffers().size(); ++i) {
+    equal = a.buffers()[i].equal(b.buffers()[i]);
+  }
+  return equal;
+}
+
+/// A model, its optimizer and criterion, made the same way each time.
+struct Setup {
+  torch::nn::Sequential model = toy_model();
+  torch::optim::Adam optimizer{model->parameters(), torch::optim::AdamOptions(1e-2)};
+  torch::nn::CrossEntropyLoss criterion;
+  std::vector<ToyBatch> train = toy_batches(64, 10, 1);
+  std::vector<ToyBatch> validation = toy_batches(40, 16, 2);
+
+  auto trainer(std::int64_t epochs) {
+    return rt::Trainer(model, optimizer, criterion, rt::TrainerOptions().epochs(epochs));
+  }
+};
+
+/// Writes down each hook as it is called.
+struct Recorder {
+  std::vector<std::string>& calls;
+  std::string name = "";
+  void on_fit_begin(rt::TrainingState&) { calls.push_back(name + "fit"); }
+  void on_epoch_begin(rt::TrainingState& s) {
+    calls.push_back(name + "epoch" + std::to_string(s.epoch));
+  }
+  void on_batch_end(rt::TrainingState& s) {
+    calls.push_back(name + "step" + std::to_string(s.step));
+  }
+  void on_epoch_end(rt::TrainingState&) { calls.push_back(name + "end"); }
+  void on_fit_end(rt::TrainingState&) { calls.push_back(name + "fit end"); }
+};
+
+struct StopAtStep {
+  std::int64_t step;
+  bool on_batch_end(rt::TrainingState& state) { return state.step == step; }
+};
+
+struct StopAtEpoch {
+  std::int64_t epoch;
+  bool on_epoch_end(rt::TrainingState& state) { return state.epoch == epoch; }
+};
+
+}  // namespace
+
+TEST_CASE("Trainer trains as the plain loop does, bit for bit", "[training]") {
+  Setup ours;
+  torch::manual_seed(3);  // dropout
+  const auto history = ours.trainer(3).fit(ours.train, ours.validation);
+
+  Setup plain;
+  torch::manual_seed(3);
+  plain.model->train();
+  for (int epoch = 0; epoch < 3; ++epoch) {
+    double loss_sum = 0;
+    double correct = 0;
+    for (const auto& batch : plain.train) {
+      plain.optimizer.zero_grad();
+      const auto logits = plain.model->forward(batch.images);
+      auto loss = plain.criterion(logits, batch.labels);
+      loss.backward();
+      plain.optimizer.step();
+      loss_sum += loss.item<double>() * static_cast<double>(batch.labels.size(0));
+      correct += logits.argmax(1).eq(batch.labels).sum().item<double>();
+    }
+    CHECK(history.metric("train_loss")[static_cast<std::size_t>(epoch)] ==
+          Approx(loss_sum / 64).epsilon(1e-12));
+    CHECK(history.metric("train_accuracy")[static_cast<std::size_t>(epoch)] == correct / 64);
+  }
+  CHECK(equal_weights(*ours.model, *plain.model));
+  const auto evaluation = rt::evaluate(plain.model, plain.validation, plain.criterion);
+  CHECK(history.metric("val_loss").back() == evaluation.loss);
+  CHECK(history.metric("val_accuracy").back() == evaluation.accuracy);
+  CHECK(history.metric("lr") == std::vector<double>(3, 1e-2));
+  CHECK(history.metric("train_loss").back() < history.metric("train_loss").front());
+}
+
+TEST_CASE("hooks are called in order, each with its place in the fit", "[training]") {
+  Setup setup;
+  std::vector<std::string> calls;
+  setup.train.resize(2);
+  setup.trainer(2).fit(setup.train, setup.validation, Recorder{calls});
+  CHECK(calls == std::vector<std::string>{"fit", "epoch1", "step1", "step2", "end", "epoch2",
+                                          "step3", "step4", "end", "fit end"});
+}
+
+TEST_CASE("a callback stops the fit after a batch or an epoch", "[training]") {
+  Setup setup;
+  std::vector<std::string> calls;
+  Recorder recorder{calls};
+  // All callbacks still see the epoch in which one of them stops.
+  auto history = setup.trainer(5).fit(setup.train, setup.validation, StopAtEpoch{2}, recorder);
+  CHECK(history.epochs.size() == 2);
+  CHECK(calls.back() == "fit end");
+  CHECK(calls[calls.size() - 2] == "end");
+  calls.clear();
+  history = setup.trainer(5).fit(setup.train, setup.validation, StopAtStep{9}, recorder);
+  CHECK(history.epochs.size() == 2);  // the batch is over, the epoch is reported
+  CHECK(std::count(calls.begin(), calls.end(), "step9") == 1);
+  CHECK(std::count(calls.begin(), calls.end(), "step10") == 0);
+}
+
+TEST_CASE("a fit without validation data has no validation metrics", "[training]") {
+  Setup setup;
+  const auto history = setup.trainer(1).fit(setup.train, StopAtEpoch{1});
+  CHECK(history.epochs[0].metrics.contains("train_loss"));
+  CHECK_FALSE(history.epochs[0].metrics.contains("val_loss"));
+  CHECK(contains(error_of([&] { setup.trainer(1).fit(setup.train, rt::EarlyStopping()); }),
+                 "got 'val_loss'"));
+}
+
+TEST_CASE("autocast keeps float32 weights and sees every step's weights", "[training]") {
+  Setup setup;
+  rt::Trainer trainer(setup.model, setup.optimizer, setup.criterion,
+                      rt::TrainerOptions().epochs(10).autocast(torch::kBFloat16));
+  const auto history = trainer.fit(setup.train, setup.validation);
+  CHECK(setup.model->parameters()[0].scalar_type() == torch::kFloat);
+  CHECK_FALSE(at::autocast::is_autocast_enabled(at::kCPU));
+  // The same training in float32: bfloat16 has 8 bits, so the losses agree to a few percent.
+  Setup exact;
+  const auto wanted = exact.trainer(10).fit(exact.train, exact.validation);
+  CHECK(history.metric("val_loss").back() == Approx(wanted.metric("val_loss").back()).epsilon(0.1));
+}
+
+TEST_CASE("training sees disturbed labels, the accuracy the true ones", "[training]") {
+  Setup setup;
+  auto trainer = setup.trainer(30);
+  trainer.disturb_labels([](const torch::Tensor& labels) { return 1 - labels; });
+  const auto history = trainer.fit(setup.train, setup.validation);
+  CHECK(history.metric("train_loss").back() < 0.5);
+  CHECK(history.metric("train_accuracy").back() < 0.2);
+  CHECK(history.metric("val_accuracy").back() < 0.2);
+}
+
+TEST_CASE("the model ends in the mode it was in, also when something throws", "[training]") {
+  Setup setup;
+  setup.model->eval();
+  setup.model[3]->train();
+  struct Thrower {
+    void on_batch_end(rt::TrainingState& state) {
+      CHECK(state.model.is_training());
+      if (state.step == 3) {
+        throw std::runtime_error("in the middle");
+      }
+    }
+  };
+  CHECK(error_of([&] { setup.trainer(1).fit(setup.train, setup.validation, Thrower()); }) ==
+        "in the middle");
+  CHECK_FALSE(setup.model->is_training());
+  CHECK(setup.model[3]->is_training());
+  setup.trainer(1).fit(setup.train, setup.validation);
+  CHECK_FALSE(setup.model->is_training());
+}
+
+TEST_CASE("a loss that is not finite ends the fit before it spoils the weights", "[training]") {
+  Setup setup;
+  setup.train[2].images = setup.train[2].images * std::nan("");
+  Setup twin;
+  twin.train.resize(2);
+  twin.trainer(1).fit(twin.train);
+  const auto message = error_of([&] { setup.trainer(2).fit(setup.train); });
+  CHECK(contains(message, "wanted a finite training loss, got nan in epoch 1 after 2 steps"));
+  for (const auto& parameter : setup.model->parameters()) {
+    CHECK(parameter.isfinite().all().item<bool>());
+  }
+}
+
+TEST_CASE("bad labels, no batches and negative epochs are errors", "[training]") {
+  Setup setup;
+  setup.train[0].labels = setup.train[0].labels + 2;
+  CHECK(contains(error_of([&] { setup.trainer(1).fit(setup.train); }), "is out of bounds"));
+  std::vector<ToyBatch> none;
+  CHECK(contains(error_of([&] { setup.trainer(1).fit(none); }), "wanted at least one batch"));
+  CHECK(contains(error_of([&] { setup.trainer(-1); }), "at least 0 epochs, got -1"));
+  CHECK(setup.trainer(0).fit(none).epochs.empty());
+}
+
+TEST_CASE("EarlyStopping in a fit stops it and restores the best epoch bit for bit", "[training]") {
+  Setup setup;
+  // Wrong validation labels: the better the fit, the worse the validation loss.
+  for (auto& batch : setup.validation) {
+    batch.labels = 1 - batch.labels;
+  }
+  struct SeesLastWeights {
+    torch::nn::Sequential model;
+    torch::Tensor& seen;
+    void on_fit_end(rt::TrainingState&) { seen = model->parameters()[0].clone(); }
+  };
+  torch::Tensor seen;
+  rt::EarlyStopping stopper(rt::EarlyStoppingOptions().patience(4).restore_best_weights(true));
+  const auto history = setup.trainer(50).fit(setup.train, setup.validation, stopper,
+                                             SeesLastWeights{setup.model, seen});
+  REQUIRE(history.epochs.size() < 50);
+  CHECK(stopper.reason() == rt::StopReason::kPatience);
+  CHECK(static_cast<std::int64_t>(history.epochs.size()) == stopper.best_epoch() + 4);
+
+  // Evaluation gives the best epoch's numbers, buffers of batch norm included.
+  const auto best = rt::evaluate(setup.model, setup.validation, setup.criterion);
+  const auto index = static_cast<std::size_t>(stopper.best_epoch() - 1);
+  CHECK(best.loss == stopper.best());
+  CHECK(best.loss == history.metric("val_loss")[index]);
+  CHECK(best.accuracy == history.metric("val_accuracy")[index]);
+
+  // Other callbacks saw the last weights, though they come after the stopper in the list.
+  CHECK_FALSE(seen.equal(setup.model->parameters()[0]));
+  stopper.restore_last(*setup.model);
+  CHECK(seen.equal(setup.model->parameters()[0]));
+  CHECK(rt::evaluate(setup.model, setup.validation, setup.criterion).loss ==
+        history.metric("val_loss").back());
+
+  // A second fit begins anew.
+  const auto again = setup.trainer(2).fit(setup.train, setup.validation, stopper);
+  CHECK(again.epochs.size() == 2);
+  CHECK(stopper.best_epoch() <= 2);
+}
