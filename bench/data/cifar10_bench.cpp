@@ -1,6 +1,8 @@
 // cifar10_load: the five training files (154 MB, in the page cache) into memory, as images and
 // labels, against reading their bytes, likewise two files at a time.
 
+#include "regtorch/data/cifar10.hpp"
+
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -10,7 +12,6 @@
 #include <benchmark/benchmark.h>
 
 #include "regtorch/core/parallel_for.hpp"
-#include "regtorch/data/cifar10.hpp"
 
 namespace {
 

@@ -1,6 +1,8 @@
 // trainer_epoch: an epoch of ResNet-18 in batches of 32, by Trainer on Batches against a bare loop
 // on tensors that are ready. The difference is what regtorch's loop and pipeline cost.
 
+#include "regtorch/training/trainer.hpp"
+
 #include <vector>
 
 #include <benchmark/benchmark.h>
@@ -10,7 +12,6 @@
 #include "regtorch/data/synthetic_images.hpp"
 #include "regtorch/models/channels_last.hpp"
 #include "regtorch/models/resnet.hpp"
-#include "regtorch/training/trainer.hpp"
 #include "regtorch/transforms/normalize.hpp"
 #include "regtorch/transforms/random_crop.hpp"
 #include "regtorch/transforms/random_horizontal_flip.hpp"

@@ -1,6 +1,8 @@
 // image_pipeline: RandomCrop(32, 4), RandomHorizontalFlip, Normalize on 1,024 images, uint8 to
 // float. Items a second are images a second.
 
+#include "regtorch/transforms/pipeline.hpp"
+
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -10,7 +12,6 @@
 
 #include "regtorch/core/parallel_for.hpp"
 #include "regtorch/transforms/normalize.hpp"
-#include "regtorch/transforms/pipeline.hpp"
 #include "regtorch/transforms/random_crop.hpp"
 #include "regtorch/transforms/random_horizontal_flip.hpp"
 
@@ -65,6 +66,21 @@ torch::Tensor aten_batched(const torch::Tensor& input, torch::ScalarType dtype) 
       .to(dtype);
 }
 
+/// The whole batch at once, the way it is mostly written: floats first, then advanced indexing.
+torch::Tensor aten_indexing(const torch::Tensor& input, torch::ScalarType dtype) {
+  namespace F = torch::nn::functional;
+  const auto padded = F::pad(input.to(torch::kFloat).div(255).sub(0.5).div(0.5),
+                             F::PadFuncOptions({kPadding, kPadding, kPadding, kPadding}).value(-1));
+  const auto steps = torch::arange(kSide);
+  const auto top = torch::randint(0, 2 * kPadding + 1, {kImages, 1, 1, 1});
+  const auto left = torch::randint(0, 2 * kPadding + 1, {kImages, 1, 1, 1});
+  const auto crops = padded.index({torch::arange(kImages).view({-1, 1, 1, 1}),
+                                   torch::arange(3).view({1, -1, 1, 1}),
+                                   top + steps.view({1, 1, -1, 1}), left + steps});
+  const auto flip = torch::rand({kImages, 1, 1, 1}) < 0.5;
+  return torch::where(flip, crops.flip(3), crops).to(dtype);
+}
+
 /// Image by image, the way of many a training script: slices and flips of bytes, then convert.
 torch::Tensor aten_by_image(const torch::Tensor& input, torch::ScalarType dtype) {
   const auto padded = torch::constant_pad_nd(input, {kPadding, kPadding, kPadding, kPadding});
@@ -115,6 +131,8 @@ const int registered = [] {
     add("regtorch", [dtype](benchmark::State& state) { regtorch_variant(state, dtype); });
     add("aten",
         [=](benchmark::State& state) { run(state, [&] { return aten_batched(input, dtype); }); });
+    add("aten_indexing",
+        [=](benchmark::State& state) { run(state, [&] { return aten_indexing(input, dtype); }); });
     add("aten_by_image",
         [=](benchmark::State& state) { run(state, [&] { return aten_by_image(input, dtype); }); });
     add("copy", [dtype](benchmark::State& state) { copy_variant(state, dtype); });

@@ -17,10 +17,10 @@
 #if defined(__x86_64__)
 #define REGTORCH_X86_64 1
 /// Haswell and later, by feature name: clang's __builtin_cpu_supports knows no "x86-64-v3".
-#define REGTORCH_TARGET_V3 __attribute__((target("avx2,bmi,bmi2,f16c,fma,lzcnt,movbe,popcnt")))
-#define REGTORCH_TARGET_V4                                                          \
-  __attribute__((                                                                   \
-      target("avx2,bmi,bmi2,f16c,fma,lzcnt,movbe,popcnt,avx512f,avx512bw,avx512cd," \
+#define REGTORCH_TARGET_V3 __attribute__((target("avx2,bmi,bmi2,fma,popcnt")))
+#define REGTORCH_TARGET_V4                                         \
+  __attribute__((                                                  \
+      target("avx2,bmi,bmi2,fma,popcnt,avx512f,avx512bw,avx512cd," \
              "avx512dq,avx512vl,prefer-vector-width=512")))
 #endif
 
@@ -45,8 +45,10 @@ constexpr const char* to_string(Isa isa) {
 /// The best instruction set that this machine can run.
 inline Isa best_isa() {
 #if defined(REGTORCH_X86_64)
+  // Every feature that the targets above allow the compiler to use; a virtual machine may lack any.
   const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
-                  __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma");
+                  __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma") &&
+                  __builtin_cpu_supports("popcnt");
   const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
                   __builtin_cpu_supports("avx512vl");

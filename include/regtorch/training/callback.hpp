@@ -74,15 +74,19 @@ constexpr bool restores_weights() {
 /// with a TrainingState&.
 template <class Callback>
 constexpr void check_callback() {
+  constexpr bool kInspectable = std::is_class_v<Callback> && !std::is_final_v<Callback>;
+  static_assert(std::is_class_v<Callback>,
+                "a callback of Trainer::fit must be a class: pass the callback itself, no pointer");
   static_assert(!std::is_final_v<Callback>, "a callback of Trainer::fit must not be a final class");
-  if constexpr (!std::is_final_v<Callback>) {
+  if constexpr (kInspectable) {
     using namespace detail;
     static_assert(on_fit_begin_hook::has_name<Callback> ||
                       on_epoch_begin_hook::has_name<Callback> ||
                       on_batch_end_hook::has_name<Callback> ||
                       on_epoch_end_hook::has_name<Callback> || on_fit_end_hook::has_name<Callback>,
                   "a callback of Trainer::fit must have one of the hooks on_fit_begin, "
-                  "on_epoch_begin, on_batch_end, on_epoch_end, on_fit_end");
+                  "on_epoch_begin, on_batch_end, on_epoch_end, on_fit_end (and batches must have "
+                  "images and labels)");
 #define REGTORCH_DETAIL_CHECK_HOOK(hook)                                             \
   static_assert(!hook##_hook::has_name<Callback> || hook##_hook::callable<Callback>, \
                 "the hook " #hook " of a callback must be callable with regtorch::TrainingState&")

@@ -67,7 +67,7 @@ inline c10::DeviceType device_type_of(const torch::nn::Module& module) {
 /// @param autocast   compute in this type, as TrainerOptions::autocast; default as the weights
 /// @throws c10::Error if there are no batches
 template <class Model, BatchRange Batches, class Criterion>
-Evaluation evaluate(Model& model, Batches& batches, Criterion&& criterion,
+Evaluation evaluate(Model& model, Batches&& batches, Criterion&& criterion,
                     std::optional<c10::ScalarType> autocast = std::nullopt) {
   torch::nn::Module& module = module_of(model);
   const KeepMode keep_mode(module);

@@ -72,12 +72,12 @@ class Trainer {
   ///         (on the CPU; on other devices, where looking would mean waiting, at the epoch's end),
   ///         and if there are no batches
   template <BatchRange Batches, BatchRange Validation, class... Callbacks>
-  History fit(Batches& batches, Validation& validation, Callbacks&&... callbacks) {
+  History fit(Batches&& batches, Validation&& validation, Callbacks&&... callbacks) {
     return run(batches, &validation, callbacks...);
   }
   template <BatchRange Batches, class... Callbacks>
-  History fit(Batches& batches, Callbacks&&... callbacks) {
-    return run(batches, static_cast<Batches*>(nullptr), callbacks...);
+  History fit(Batches&& batches, Callbacks&&... callbacks) {
+    return run(batches, static_cast<std::remove_reference_t<Batches>*>(nullptr), callbacks...);
   }
 
  private:
