@@ -1,9 +1,12 @@
 // Early stopping on CIFAR-10, the study text's experiment: ResNet-18 trained by Adam until it
 // overfits, and the weights of the best validation loss against those of the last epoch.
 //
-//     early_stopping --data FOLDER --bf16          # 51 epochs, never stopping, remembering the
-//     best early_stopping --data FOLDER --patience 3    # stopping after 3 epochs without
-//     improvement
+//     early_stopping --data FOLDER --bf16           51 epochs, never stopping, remembering the best
+//     early_stopping --data FOLDER --patience 3     stopping after 3 epochs without improvement
+//
+// Measured on 2 cores of a Xeon with AVX-512, bf16 and AMX at 2.6 GHz, LibTorch 2.13.0, g++ 12.2,
+// with --bf16 --epochs 8: 183 s of training an epoch, test accuracy 80.50 % with the best weights
+// (epoch 6), 79.95 % with the last ones. More in docs/experiments.md.
 
 #include "common.hpp"
 
@@ -67,6 +70,10 @@ int main(int argc, char** argv) {
     }
 
     rt::report::write_csv(history, settings.out / "history.csv");
+    const auto pictures = rt::report::SvgOptions().title(settings.model + " on " + data.name);
+    rt::report::write_svg(history, settings.out / "loss.svg", pictures);
+    rt::report::write_svg(history, settings.out / "loss_first15.svg",
+                          rt::report::SvgOptions(pictures).epochs(15));
     rt::report::JsonObject summary;
     summary.set("experiment", "early_stopping")
         .set("data", data.name)
@@ -83,6 +90,7 @@ int main(int argc, char** argv) {
       summary.set("test_accuracy_best", best.accuracy);
     }
     rt::report::write_json(summary, settings.out / "summary.json");
-    std::printf("wrote history.csv and summary.json to %s\n", settings.out.c_str());
+    std::printf("wrote history.csv, loss.svg, loss_first15.svg and summary.json to %s\n",
+                settings.out.c_str());
   });
 }

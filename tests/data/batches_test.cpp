@@ -313,3 +313,19 @@ TEST_CASE("Batches says what it wanted and what came", "[data]") {
   Batches half(data, kAugment, BatchesOptions(4).dtype(torch::kHalf));
   CHECK(contains(error_of([&] { half.begin(); }), "type Float or BFloat16, got Half"));
 }
+
+TEST_CASE("what is written into a batch does not reach the dataset", "[data]") {
+  const auto data = random_dataset(20);
+  Batches batches(data, rt::transforms::Pipeline<>(), BatchesOptions(8));
+  for (int pass = 0; pass < 2; ++pass) {
+    std::int64_t next = 0;
+    for (auto& batch : batches) {
+      CHECK(batch.indices.equal(torch::arange(next, next + batch.indices.size(0))));
+      next += batch.indices.size(0);
+      batch.indices.fill_(7);
+      batch.labels.fill_(0);
+      batch.images.fill_(0);
+    }
+    CHECK(next == 20);
+  }
+}

@@ -122,6 +122,15 @@ TEST_CASE("CIFAR10 says which of the training files is damaged", "[data]") {
   CHECK(contains(unreadable, "CIFAR10: could not read " + third.string() + ": Too many levels"));
 }
 
+TEST_CASE("CIFAR10 tells a first file that is a dead link from none", "[data]") {
+  const TemporaryFolder folder;
+  const auto first = folder.path / train_file(1);
+  std::filesystem::create_symlink(first, first);
+  const regtorch::testing::Threads one(1);  // of several bad files, the first one's error
+  CHECK(contains(error_of([&] { CIFAR10{folder.path}; }),
+                 "CIFAR10: could not read " + first.string() + ": Too many levels"));
+}
+
 TEST_CASE("CIFAR10 says what is wrong with the root", "[data]") {
   const TemporaryFolder folder;
   const auto no_folder = (folder.path / "nowhere").string();

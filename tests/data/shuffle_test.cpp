@@ -79,3 +79,11 @@ TEST_CASE("shuffle_ refuses more elements than its random words can tell apart",
   const auto message = error_of([&] { shuffle_(huge, rt::Key{0}.stream(rt::Purpose::kShuffle)); });
   CHECK(contains(message, "shuffle: wanted fewer than 2^32 indices, got 4294967296"));
 }
+
+TEST_CASE("shuffle_ refuses indices that do not lie side by side", "[data]") {
+  auto strided = torch::arange(10).slice(0, 0, 10, 2);
+  const auto message =
+      error_of([&] { shuffle_(strided, rt::Key{0}.stream(rt::Purpose::kShuffle)); });
+  CHECK(contains(message, "shuffle: wanted contiguous indices on the CPU, got Long [5]"));
+  CHECK(strided.equal(torch::arange(0, 10, 2)));
+}

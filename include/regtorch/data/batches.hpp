@@ -110,6 +110,7 @@ class Batches {
       make();
       return *this;
     }
+    void operator++(int) { ++*this; }
     bool operator==(std::default_sentinel_t) const { return position_ >= batches_->size(); }
 
    private:
@@ -132,9 +133,8 @@ class Batches {
   /// Starts a new pass.
   Iterator begin() {
     const Key key{seed_, next_pass_++};
-    at::Tensor order = dataset_.indices();
+    at::Tensor order = dataset_.indices().clone();  // batches show it to whoever wants to write
     if (options_.shuffle()) {
-      order = order.clone();
       shuffle_(order, key.stream(Purpose::kShuffle));
     }
     return Iterator(this, key, std::move(order));

@@ -38,7 +38,9 @@ inline std::filesystem::path find_cifar_folder(const std::filesystem::path& root
                                                const CifarLayout& layout) {
   std::error_code ignored;
   for (const auto& folder : {root, root / layout.folder}) {
-    if (std::filesystem::exists(folder / layout.files.front(), ignored)) {
+    // Also a link to nowhere: reading it will say what is wrong with it.
+    const auto status = std::filesystem::symlink_status(folder / layout.files.front(), ignored);
+    if (std::filesystem::exists(status)) {
       return folder;
     }
   }

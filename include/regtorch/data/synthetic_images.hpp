@@ -21,7 +21,7 @@ struct SyntheticImagesOptions {
   SyntheticImagesOptions(std::int64_t size) : size_(size) {}  // NOLINT: Options(4096) idiom
 
   TORCH_ARG(std::int64_t, size);
-  /// Number of classes, at least 1; default 10.
+  /// Number of classes, 1 to 10,000; default 10.
   TORCH_ARG(std::int64_t, num_classes) = 10;
   /// Of the classes' patterns and of all else; default 0.
   TORCH_ARG(std::uint64_t, seed) = 0;
@@ -48,6 +48,7 @@ class SyntheticImages : public ImageDataset {
   static constexpr int kSide = 32;
   static constexpr int kPlane = kSide * kSide;
   static constexpr int kPixels = 3 * kPlane;
+  static constexpr std::int64_t kMostClasses = 10000;  // a pattern takes 6 KB
   using Pattern = std::array<std::int16_t, kPixels>;
 
   struct Data {
@@ -91,7 +92,8 @@ class SyntheticImages : public ImageDataset {
   static Data generate(const SyntheticImagesOptions& options) {
     TORCH_CHECK_VALUE(options.size() >= 1, "SyntheticImages: wanted at least 1 image, got ",
                       options.size());
-    TORCH_CHECK_VALUE(options.num_classes() >= 1, "SyntheticImages: wanted at least 1 class, got ",
+    TORCH_CHECK_VALUE(options.num_classes() >= 1 && options.num_classes() <= kMostClasses,
+                      "SyntheticImages: wanted 1 to ", kMostClasses, " classes, got ",
                       options.num_classes());
     TORCH_CHECK_VALUE(options.noise() >= 0 && options.noise() <= 255,
                       "SyntheticImages: wanted noise in [0, 255], got ", options.noise());

@@ -1,0 +1,122 @@
+#pragma once
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace regtorch::report {
+
+namespace detail {
+
+/// How many bytes the first character of a non-empty text has; 0 if it is not UTF-8, or one that
+/// XML 1.0 does not allow.
+inline std::size_t xml_character_size(std::string_view text) {
+  const auto byte = [&](std::size_t i) {
+    return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i]));
+  };
+  const std::uint32_t lead = byte(0);
+  if (lead < 0x80) {
+    return lead >= 0x20 || lead == '\t' || lead == '\n' ? 1 : 0;
+  }
+  const std::size_t size = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || lead > 0xF4 || text.size() < size) {
+    return 0;
+  }
+  std::uint32_t code = lead & (0x7Fu >> size);
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) {
+      return 0;
+    }
+    code = code << 6 | (byte(i) & 0x3F);
+  }
+  constexpr std::array<std::uint32_t, 5> kLeast{0, 0, 0x80, 0x800, 0x10000};
+  const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
+  const bool allowed = !surrogate && code != 0xFFFE && code != 0xFFFF && code <= 0x10FFFF;
+  return allowed && code >= kLeast[size] ? size : 0;
+}
+
+}  // namespace detail
+
+/// Any bytes as XML text, in an element or in quotes: markup is escaped, and what is not UTF-8 or
+/// not allowed in XML becomes U+FFFD.
+inline std::string xml_text(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    const std::size_t size = detail::xml_character_size(text);
+    switch (size == 0 ? '\0' : text.front()) {
+      case '&':
+        result += "&amp;";
+        break;
+      case '<':
+        result += "&lt;";
+        break;
+      case '>':
+        result += "&gt;";
+        break;
+      case '"':
+        result += "&quot;";
+        break;
+      case '\0':
+        result += "\uFFFD";
+        break;
+      default:
+        result += text.substr(0, size);
+    }
+    text.remove_prefix(size == 0 ? 1 : size);
+  }
+  return result;
+}
+
+/// A length in an SVG: at most two decimals, whatever the locale. A hundredth of a pixel is more
+/// than anyone sees.
+inline std::string svg_number(double value) {
+  std::array<char, 400> text;  // the longest double has 309 digits before the point
+  const double rounded = std::round(value * 100) / 100 + 0.0;  // + 0.0: no "-0"
+  const auto end =
+      std::to_chars(text.data(), text.data() + text.size(), rounded, std::chars_format::fixed).ptr;
+  return std::string(text.data(), end);
+}
+
+/// "3 4": a point, as paths and transforms want it.
+inline std::string svg_point(double x, double y) { return svg_number(x) + " " + svg_number(y); }
+
+/// An SVG element that is built up attribute by attribute and child by child; whatever goes in, the
+/// text that comes out is well-formed.
+///
+///     SvgElement("circle").set("cx", 3.0).set("cy", 4.0).set("r", 2.0).text()
+class SvgElement {
+ public:
+  explicit SvgElement(std::string_view name) : name_(name) {}
+
+  SvgElement& set(std::string_view attribute, std::string_view value) {
+    attributes_.append(" ").append(attribute).append("=\"").append(xml_text(value)).append("\"");
+    return *this;
+  }
+  SvgElement& set(std::string_view attribute, double value) {
+    return set(attribute, svg_number(value));
+  }
+  SvgElement& add(const SvgElement& child) {
+    content_ += "\n" + child.text();
+    return *this;
+  }
+  SvgElement& add_text(std::string_view text) {
+    content_ += xml_text(text);
+    return *this;
+  }
+
+  std::string text() const {
+    const std::string start = "<" + name_ + attributes_;
+    return content_.empty() ? start + "/>" : start + ">" + content_ + "</" + name_ + ">";
+  }
+
+ private:
+  std::string name_;
+  std::string attributes_;
+  std::string content_;
+};
+
+}  // namespace regtorch::report
