@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include <c10/util/StringUtil.h>
+
 #include "regtorch/report/axis_ticks.hpp"
 #include "regtorch/report/svg_element.hpp"
 #include "regtorch/report/svg_series.hpp"
@@ -156,10 +158,10 @@ class SvgChart {
         top_ += 22;
       }
       const double y = top_ + 8;
-      content_.add(
-          series_group(i)
-              .add(SvgElement("path").set("d", "M" + svg_point(x, y) + "h" + svg_number(kSample)))
-              .add(series_marker(i, x + kSample / 2, y)));
+      content_.add(series_group(i)
+                       .add(SvgElement("path").set(
+                           "d", c10::str("M", svg_point(x, y), "h", svg_number(kSample))))
+                       .add(series_marker(i, x + kSample / 2, y)));
       content_.add(chart_text(x + kSample + 8, y + 4.5, name.text));
       x += width + 16;
     }
@@ -174,7 +176,8 @@ class SvgChart {
     texts.set("class", "y-ticks").set("text-anchor", "end").set("fill", "#57606a");
     for (std::size_t i = 0; i < ticks.values.size(); ++i) {
       const double y = y_(ticks.values[i]);
-      lines.add(SvgElement("path").set("d", "M" + svg_point(left_, y) + "H" + svg_number(right())));
+      lines.add(SvgElement("path").set(
+          "d", c10::str("M", svg_point(left_, y), "H", svg_number(right()))));
       texts.add(chart_text(left_ - 10, y + 4.5, ticks.labels[i]));
     }
     content_.add(lines).add(texts);

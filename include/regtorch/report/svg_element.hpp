@@ -100,7 +100,7 @@ class SvgElement {
     return set(attribute, svg_number(value));
   }
   SvgElement& add(const SvgElement& child) {
-    content_ += "\n" + child.text();
+    content_.append("\n").append(child.text());
     return *this;
   }
   SvgElement& add_text(std::string_view text) {

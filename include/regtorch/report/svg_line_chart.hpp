@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <c10/util/Exception.h>
+#include <c10/util/StringUtil.h>
 
 #include "regtorch/report/axis_ticks.hpp"
 #include "regtorch/report/svg_chart.hpp"
@@ -72,7 +73,7 @@ inline void add_x_axis(SvgChart& chart, const ChartScale& x, bool whole) {
   SvgElement lines("g");
   lines.set("class", "x-axis").set("stroke", "#57606a");
   lines.add(SvgElement("path").set(
-      "d", "M" + svg_point(chart.left(), chart.bottom()) + "H" + svg_number(chart.right())));
+      "d", c10::str("M", svg_point(chart.left(), chart.bottom()), "H", svg_number(chart.right()))));
   SvgElement texts("g");
   texts.set("class", "x-ticks").set("text-anchor", "middle").set("fill", "#57606a");
   const AxisTicks ticks = axis_ticks(x.low, x.high, 10, whole);
@@ -80,7 +81,7 @@ inline void add_x_axis(SvgChart& chart, const ChartScale& x, bool whole) {
     // Beyond the points there is nothing to read off: an epoch 0 or 60 that never was.
     if (ticks.values[i] >= x.low && ticks.values[i] <= x.high) {
       const double at = x(ticks.values[i]);
-      lines.add(SvgElement("path").set("d", "M" + svg_point(at, chart.bottom()) + "v5"));
+      lines.add(SvgElement("path").set("d", c10::str("M", svg_point(at, chart.bottom()), "v5")));
       texts.add(chart_text(at, chart.bottom() + 22, ticks.labels[i]));
     }
   }
@@ -104,7 +105,7 @@ inline void add_curve(SvgChart& chart, const ChartScale& x, const Curve& curve, 
     const bool joined = i > 0 && drawable(curve, i - 1);
     const double at_x = x(curve.xs[i]);
     const double at_y = chart.y()(curve.ys[i]);
-    path += (joined ? "L" : "M") + svg_point(at_x, at_y);
+    path.append(joined ? "L" : "M").append(svg_point(at_x, at_y));
     // A point between gaps has no line: without a marker nobody would see it.
     const bool alone = !joined && !drawable(curve, i + 1);
     if (i % stride == first || alone) {
@@ -118,11 +119,12 @@ inline void add_curve(SvgChart& chart, const ChartScale& x, const Curve& curve, 
 
 inline void add_mark_line(SvgChart& chart, double x, const std::string& whole_note) {
   const FittedText note(whole_note, chart.right() - chart.left());
-  chart.add(SvgElement("path")
-                .set("class", "mark")
-                .set("d", "M" + svg_point(x, chart.bottom()) + "V" + svg_number(chart.top() - 8))
-                .set("stroke", "#57606a")
-                .set("stroke-dasharray", "2 3"));
+  chart.add(
+      SvgElement("path")
+          .set("class", "mark")
+          .set("d", c10::str("M", svg_point(x, chart.bottom()), "V", svg_number(chart.top() - 8)))
+          .set("stroke", "#57606a")
+          .set("stroke-dasharray", "2 3"));
   // Over the line, or from the plot's edge where there is no room for that.
   double at = x;
   const char* anchor = "middle";

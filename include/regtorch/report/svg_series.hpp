@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <string>
 
+#include <c10/util/StringUtil.h>
+
 #include "regtorch/report/svg_element.hpp"
 
 namespace regtorch::report {
@@ -30,7 +32,7 @@ inline SvgElement series_marker(std::size_t index, double x, double y) {
                                                "m0-5 5 5-5 5-5-5z", "m0 5 4.5-8h-9z"};
   // The white rim keeps markers apart from lines and from each other.
   return SvgElement("path")
-      .set("d", "M" + svg_point(x, y) + kShapes[index % kShapes.size()])
+      .set("d", c10::str("M", svg_point(x, y), kShapes[index % kShapes.size()]))
       .set("stroke", "#ffffff")
       .set("stroke-width", 1.0)
       .set("stroke-dasharray", "none");
