@@ -3,7 +3,7 @@
 #
 #   ./bootstrap.sh [--dev] [--index-url URL]
 #
-#   --dev            also the formatter and linter that .ci/run uses
+#   --dev            also the formatter that .ci/run uses
 #   --index-url URL  passed to pip, for those who want another build of LibTorch (the CPU-only one,
 #                    say) than the default index gives on their machine
 #

@@ -6,7 +6,13 @@ if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
 endif()
 
 # The LibTorch that bootstrap.sh put into .venv, else the active Python's; one that the user names by
-# Torch_DIR or CMAKE_PREFIX_PATH comes before both.
+# Torch_DIR or CMAKE_PREFIX_PATH comes before both. (Left alone, CMake would look at those of the
+# environment last.)
+list(PREPEND CMAKE_PREFIX_PATH $ENV{Torch_DIR})
+if(DEFINED ENV{CMAKE_PREFIX_PATH})
+  cmake_path(CONVERT "$ENV{CMAKE_PREFIX_PATH}" TO_CMAKE_PATH_LIST named_prefixes)
+  list(PREPEND CMAKE_PREFIX_PATH ${named_prefixes})
+endif()
 foreach(python ${CMAKE_CURRENT_SOURCE_DIR}/.venv/bin/python python3)
   execute_process(COMMAND ${python} ${CMAKE_CURRENT_SOURCE_DIR}/cmake/find_torch.py
                   OUTPUT_VARIABLE python_torch OUTPUT_STRIP_TRAILING_WHITESPACE

@@ -49,16 +49,21 @@ inline void add_flags(CLI::App& app, Settings& settings) {
                  "folder with CIFAR-10's binary version, or 'synthetic' "
                  "(default: $REGTORCH_CIFAR10_ROOT, else synthetic)");
   app.add_option("--model", settings.model, "resnet18 or resnet34");
-  app.add_option("--epochs", settings.epochs, "passes over the training images");
-  app.add_option("--batch-size", settings.batch_size, "images in a training batch");
+  app.add_option("--epochs", settings.epochs, "passes over the training images")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--batch-size", settings.batch_size, "images in a training batch")
+      ->check(CLI::PositiveNumber);
   app.add_option("--train-size", settings.train_size,
-                 "training images (default: 30000; synthetic: 512)");
+                 "training images (default: 30000; synthetic: 512)")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 31));
   app.add_option("--validation-size", settings.validation_size,
-                 "validation images (default: 20000; synthetic: 512)");
+                 "validation images (default: 20000; synthetic: 512)")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 31));
   app.add_option("--device", settings.device, "cpu or cuda");
   app.add_flag("--bf16", settings.bf16, "compute in bfloat16, with float32 weights");
   app.add_option("--seed", settings.seed, "of weights, split, order and augmentation");
-  app.add_option("--threads", settings.threads, "CPU threads (default: LibTorch's choice)");
+  app.add_option("--threads", settings.threads, "CPU threads (default: LibTorch's choice)")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--out", settings.out, "folder for the results");
 }
 

@@ -16,7 +16,8 @@ int main(int argc, char** argv) {
   double remember_below = 1.0;
   CLI::App app("Trains on CIFAR-10 and compares the last weights with the best ones.");
   examples::add_flags(app, settings);
-  app.add_option("--patience", patience, "stop after so many epochs without improvement; 0: never");
+  app.add_option("--patience", patience, "stop after so many epochs without improvement; 0: never")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--remember-below", remember_below,
                  "validation loss from which on the best weights are remembered");
 
@@ -44,14 +45,20 @@ int main(int argc, char** argv) {
     std::printf("%s, %s: %zu training, %zu validation, %zu test images\n", settings.model.c_str(),
                 data.name.c_str(), *data.train.size(), *data.validation.size(), *data.test.size());
     const rt::History history = trainer.fit(train, validation, stopper, examples::PrintEpochs());
-    TORCH_CHECK(stopper.best_epoch() > 0, "no epoch had a finite validation loss");
+    rt::report::write_csv(history, settings.out / "history.csv");
+    TORCH_CHECK(stopper.best_epoch() > 0,
+                "wanted an epoch with a finite validation loss, got none in ",
+                history.epochs.size(), " epochs");
 
     // The fit ended with the best weights in the model.
     const auto best = rt::evaluate(model, test, criterion, settings.autocast());
+    const bool remembered = stopper.best() < remember_below;
+    if (remembered) {
+      rt::save_state_dict(*model.ptr(), settings.out / "best.pt");
+    }
     stopper.restore_last(*model.ptr());
     const auto last = rt::evaluate(model, test, criterion, settings.autocast());
 
-    const bool remembered = stopper.best() < remember_below;
     const auto epochs = static_cast<std::int64_t>(history.epochs.size());
     const auto& at_best = history.epochs.at(static_cast<std::size_t>(stopper.best_epoch() - 1));
     std::printf("stopped by: %s, after %lld of %lld epochs\n", to_string(stopper.reason()),
@@ -69,7 +76,6 @@ int main(int argc, char** argv) {
                   remember_below);
     }
 
-    rt::report::write_csv(history, settings.out / "history.csv");
     const auto pictures = rt::report::SvgOptions().title(settings.model + " on " + data.name);
     rt::report::write_svg(history, settings.out / "loss.svg", pictures);
     rt::report::write_svg(history, settings.out / "loss_first15.svg",
@@ -78,7 +84,7 @@ int main(int argc, char** argv) {
     summary.set("experiment", "early_stopping")
         .set("data", data.name)
         .set("model", settings.model)
-        .set("seed", static_cast<std::int64_t>(settings.seed))
+        .set("seed", settings.seed)
         .set("epochs", epochs)
         .set("stopped_by", to_string(stopper.reason()))
         .set("best_epoch", stopper.best_epoch())
@@ -90,7 +96,6 @@ int main(int argc, char** argv) {
       summary.set("test_accuracy_best", best.accuracy);
     }
     rt::report::write_json(summary, settings.out / "summary.json");
-    std::printf("wrote history.csv, loss.svg, loss_first15.svg and summary.json to %s\n",
-                settings.out.c_str());
+    std::printf("wrote the results to %s\n", settings.out.c_str());
   });
 }

@@ -106,6 +106,9 @@ TEST_CASE("non-finite values stop, or count as no improvement", "[stopping]") {
   const auto options = EarlyStoppingOptions().check_finite(false).patience(2);
   CHECK(stops_at(options, {1, kNaN, kNaN}) == 3);
   CHECK(stops_at(options, {kNaN, 1, kInfinity, 0.5, kNaN}) == 0);
+  CHECK(stops_at(options, {1, -kInfinity, 0.5, 0.25}) == 0);
+  EarlyStopping threshold(EarlyStoppingOptions(options).stopping_threshold(0));
+  CHECK_FALSE(threshold.step(-kInfinity));
 }
 
 TEST_CASE("thresholds stop at once", "[stopping]") {
@@ -163,6 +166,28 @@ TEST_CASE("the best weights come back when a bare step stops", "[stopping]") {
   CHECK(model.is(2));
   stopper.restore_last(model);
   CHECK(model.is(4));
+  stopper.restore(model);
+  stopper.restore(model);  // twice, and the last weights are still the last ones
+  CHECK(model.is(2));
+  stopper.restore_last(model);
+  CHECK(model.is(4));
+  torch::nn::Linear other(1, 1);
+  CHECK(contains(error_of([&] { stopper.restore(*other); }), "wanted the module"));
+  model.set(0);
+  stopper.restore_last(model);
+  CHECK(model.is(4));
+}
+
+TEST_CASE("a copy of a stopper keeps its own weights", "[stopping]") {
+  Numbered model;
+  EarlyStopping stopper(EarlyStoppingOptions().restore_best_weights(true));
+  model.set(1);
+  stopper.step(5, model);
+  EarlyStopping copy = stopper;
+  model.set(2);
+  stopper.step(4, model);
+  copy.restore(model);
+  CHECK(model.is(1));
   stopper.restore(model);
   CHECK(model.is(2));
 }

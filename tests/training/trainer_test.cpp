@@ -190,6 +190,22 @@ TEST_CASE("a loss that is not finite ends the fit before it spoils the weights",
   }
 }
 
+TEST_CASE("an exception leaves the history so far", "[training]") {
+  Setup setup;
+  struct Thrower {
+    void on_epoch_begin(rt::TrainingState& state) {
+      CHECK_FALSE(state.metrics.contains("val_loss"));  // not the last epoch's
+      TORCH_CHECK(state.epoch < 3, "third epoch");
+    }
+    void on_epoch_end(rt::TrainingState& state) { state.metrics.set("mine", 7); }
+  };
+  auto trainer = setup.trainer(5);
+  CHECK(
+      contains(error_of([&] { trainer.fit(setup.train, setup.validation, Thrower()); }), "third"));
+  CHECK(trainer.history().epochs.size() == 2);
+  CHECK(trainer.history().metric("mine") == std::vector<double>{7, 7});
+}
+
 TEST_CASE("bad labels, no batches and negative epochs are errors", "[training]") {
   Setup setup;
   setup.train[0].labels = setup.train[0].labels + 2;
@@ -198,6 +214,11 @@ TEST_CASE("bad labels, no batches and negative epochs are errors", "[training]")
   CHECK(contains(error_of([&] { setup.trainer(1).fit(none); }), "wanted at least one batch"));
   CHECK(contains(error_of([&] { setup.trainer(-1); }), "at least 0 epochs, got -1"));
   CHECK(setup.trainer(0).fit(none).epochs.empty());
+  CHECK(contains(error_of([&] {
+                   rt::Trainer(setup.model, setup.optimizer, setup.criterion,
+                               rt::TrainerOptions().autocast(torch::kHalf));
+                 }),
+                 "wanted autocast to BFloat16, got Half"));
 }
 
 TEST_CASE("EarlyStopping in a fit stops it and restores the best epoch bit for bit", "[training]") {

@@ -1,6 +1,8 @@
 #include "regtorch/transforms/pipeline.hpp"
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "catch.hpp"
@@ -212,6 +214,21 @@ TEST_CASE("without a seed torch::manual_seed governs", "[transforms]") {
   CHECK_FALSE(pipeline(images).equal(first));
   torch::manual_seed(3);
   CHECK(pipeline(images).equal(first));
+}
+
+TEST_CASE("a transform is never shown a place outside its image", "[transforms]") {
+  struct Place {
+    struct Draw {};
+    Draw draw(rt::kernels::RandomWords&, rt::kernels::ImageSize) const { return {}; }
+    void pixel(float& red, float&, float&, const Draw&, int y, int x) const {
+      red = y < 0 || y >= 8 || x < 0 || x >= 8 ? std::numeric_limits<float>::infinity() : red;
+      worst = std::max(worst, y < 0 || x < 0 ? 1 : 0);
+    }
+    int& worst;
+  };
+  int worst = 0;
+  Pipeline{Place{worst}, RandomCrop(8, 4)}(random_images(8, 8, 8), 0);
+  CHECK(worst == 0);
 }
 
 TEST_CASE("a transform that points outside the image is an error, not a crash", "[transforms]") {

@@ -14,6 +14,17 @@ namespace regtorch {
 /// A copy of all parameters and buffers of a module, to be put back later bit for bit.
 class Snapshot {
  public:
+  Snapshot() = default;
+  Snapshot(Snapshot&&) = default;
+  Snapshot& operator=(Snapshot&&) = default;
+  // Not the default, which would share the tensors that capture() writes into.
+  Snapshot(const Snapshot& other) {
+    for (const auto& entry : other.tensors_) {
+      tensors_.insert(entry.key(), entry.value().clone());
+    }
+  }
+  Snapshot& operator=(const Snapshot& other) { return *this = Snapshot(other); }
+
   bool empty() const { return tensors_.is_empty(); }
 
   /// Copies what `module` holds now; memory of an earlier copy of the same module is used again.

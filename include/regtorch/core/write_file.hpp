@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -22,7 +23,10 @@ namespace regtorch {
 ///
 /// @throws c10::Error naming the file and the system's reason
 inline void write_file(const std::filesystem::path& path, std::string_view contents) {
-  const std::string beside = path.string() + ".part-" + std::to_string(::getpid());
+  // A name of this call's own: other threads and processes may be writing the same file.
+  static std::atomic<unsigned> calls = 0;
+  const std::string beside =
+      path.string() + ".part-" + std::to_string(::getpid()) + "-" + std::to_string(++calls);
   const auto fail = [&](const char* what) {
     const std::string reason = std::strerror(errno);
     ::unlink(beside.c_str());

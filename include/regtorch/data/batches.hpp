@@ -75,6 +75,8 @@ class Batches {
                       "Batches: wanted a batch size of at least 1, got ", options_.batch_size());
     TORCH_CHECK_VALUE(dataset_.indices().size(0) > 0,
                       "Batches: wanted a dataset with examples, got an empty one");
+    TORCH_CHECK_VALUE(size() >= 1, "Batches: wanted at least one whole batch with drop_last, got ",
+                      samples(), " examples for batches of ", options_.batch_size());
   }
 
   /// The number of batches in a pass.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -169,7 +170,9 @@ class ImageStages {
       if constexpr (PlainPixelTransform<Transform<K>>) {
         transform.pixel(red, green, blue);
       } else {
-        transform.pixel(red, green, blue, std::get<K>(draws_), y, x[i]);
+        // Where a later transform fills, there is no place; the value is thrown away, but nobody's
+        // transform should have to expect a place outside its image.
+        transform.pixel(red, green, blue, std::get<K>(draws_), std::max(y, 0), std::max(x[i], 0));
       }
       block.red[i] = red;
       block.green[i] = green;

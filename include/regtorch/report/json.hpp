@@ -15,8 +15,9 @@ namespace regtorch::report {
 
 /// A JSON object that is built up field by field, in order.
 ///
-///     write_json(JsonObject().set("model", "resnet18").set("test_accuracy", 0.76),
-///     "summary.json");
+///     JsonObject summary;
+///     summary.set("model", "resnet18").set("test_accuracy", 0.76);
+///     write_json(summary, "summary.json");
 class JsonObject {
  public:
   JsonObject& set(std::string_view name, std::string_view text) { return add(name, quoted(text)); }
@@ -28,6 +29,9 @@ class JsonObject {
     return add(name, std::isfinite(value) ? shortest(value) : "null");
   }
   JsonObject& set(std::string_view name, std::int64_t value) {
+    return add(name, std::to_string(value));
+  }
+  JsonObject& set(std::string_view name, std::uint64_t value) {
     return add(name, std::to_string(value));
   }
   JsonObject& set(std::string_view name, bool value) { return add(name, value ? "true" : "false"); }

@@ -18,9 +18,11 @@ namespace regtorch {
 ///
 /// In anyone's loop:
 ///
-///     rt::EarlyStopping
-///     stopper(rt::EarlyStoppingOptions().patience(5).restore_best_weights(true)); while
-///     (!stopper.step(validation_loss, *model)) { ... train an epoch ... }
+///     rt::EarlyStopping stopper(
+///         rt::EarlyStoppingOptions().patience(5).restore_best_weights(true));
+///     do {
+///       train_an_epoch();
+///     } while (!stopper.step(validation_loss(), *model));
 ///
 /// or as a callback: trainer.fit(batches, validation, stopper).
 ///
@@ -78,14 +80,21 @@ class EarlyStopping {
     TORCH_CHECK(options_.restore_best_weights(),
                 "EarlyStopping: no weights were kept; wanted restore_best_weights(true)");
     TORCH_CHECK(has_best(), "EarlyStopping: no epoch was the best yet");
-    last_weights_.capture(model);
+    Snapshot now;
+    now.capture(model);
     best_weights_.restore(model);
+    // Restored twice, the model's weights are the best ones already, and the last ones still kept.
+    if (!restored_) {
+      last_weights_ = std::move(now);
+    }
+    restored_ = true;
   }
   /// Puts back the weights and buffers that `model` had before the best ones were restored.
   /// @throws c10::Error if nothing was restored yet
-  void restore_last(torch::nn::Module& model) const {
+  void restore_last(torch::nn::Module& model) {
     TORCH_CHECK(!last_weights_.empty(), "EarlyStopping: nothing was restored yet");
     last_weights_.restore(model);
+    restored_ = false;
   }
 
   /// Forgets all checks, as if new.
@@ -97,6 +106,7 @@ class EarlyStopping {
     reason_ = StopReason::kNone;
     best_weights_ = {};
     last_weights_ = {};
+    restored_ = false;
   }
 
   // As a callback. These are templates on regtorch::TrainingState, which a piece may not include.
@@ -129,6 +139,7 @@ class EarlyStopping {
 
   bool check(double value, std::int64_t epoch, const torch::nn::Module* model) {
     epoch_ = epoch;
+    restored_ = false;
     reason_ = epoch <= options_.start_from_epoch() ? StopReason::kNone : judge(value, model);
     return reason_ != StopReason::kNone;
   }
@@ -143,7 +154,7 @@ class EarlyStopping {
       return StopReason::kDivergenceThreshold;
     }
     ++waited_;
-    if (beats(value, best_)) {
+    if (std::isfinite(value) && beats(value, best_)) {
       if (options_.restore_best_weights()) {
         best_weights_.capture(*model);
       }
@@ -154,7 +165,7 @@ class EarlyStopping {
       }
     }
     const auto& threshold = options_.stopping_threshold();
-    if (threshold.has_value() && sign * value >= sign * *threshold) {
+    if (threshold.has_value() && std::isfinite(value) && sign * value >= sign * *threshold) {
       return StopReason::kStoppingThreshold;
     }
     const auto& patience = options_.patience();
@@ -170,6 +181,7 @@ class EarlyStopping {
   StopReason reason_ = StopReason::kNone;
   Snapshot best_weights_;
   Snapshot last_weights_;
+  bool restored_ = false;  // the model holds the best weights, put there since the last check
 };
 
 }  // namespace regtorch

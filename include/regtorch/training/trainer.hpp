@@ -25,7 +25,7 @@ namespace regtorch {
 struct TrainerOptions {
   /// Passes over the training data, at least 0; default 1.
   TORCH_ARG(std::int64_t, epochs) = 1;
-  /// Compute in kBFloat16 or kHalf, with weights in float32; default unset: as the weights are.
+  /// Compute in kBFloat16, with weights in float32; default unset: as the weights are.
   TORCH_ARG(std::optional<c10::ScalarType>, autocast);
 };
 
@@ -43,7 +43,7 @@ class Trainer {
   /// @param optimizer  a torch::optim::Optimizer over the model's parameters; kept by reference
   /// @param criterion  callable (logits, labels) -> mean loss; kept by value (a module is shared)
   /// @param options    epochs and precision
-  /// @throws c10::ValueError if epochs is negative
+  /// @throws c10::ValueError if epochs is negative or autocast is to kHalf
   Trainer(Model model, Optimizer& optimizer, Criterion criterion, TrainerOptions options = {})
       : model_(std::move(model)),
         optimizer_(optimizer),
@@ -51,6 +51,10 @@ class Trainer {
         options_(std::move(options)) {
     TORCH_CHECK_VALUE(options_.epochs() >= 0, "Trainer: wanted at least 0 epochs, got ",
                       options_.epochs());
+    TORCH_CHECK_VALUE(
+        options_.autocast() != c10::kHalf,
+        "Trainer: wanted autocast to BFloat16, got Half, whose small gradients vanish "
+        "without loss scaling");
   }
 
   /// Trains on labels changed by `disturb` (rt::DisturbLabel, or any callable labels -> labels);
@@ -80,6 +84,9 @@ class Trainer {
     return run(batches, static_cast<std::remove_reference_t<Batches>*>(nullptr), callbacks...);
   }
 
+  /// The epochs of the last fit: also of one that ended with an exception, up to there.
+  const History& history() const { return history_; }
+
  private:
   template <class Batches, class Validation, class... Callbacks>
   History run(Batches& batches, Validation* validation, Callbacks&... callbacks) {
@@ -87,12 +94,13 @@ class Trainer {
     torch::nn::Module& module = module_of(model_);
     const KeepMode keep_mode(module);
     TrainingState state{module, optimizer_, options_.epochs(), 0, 0, {}};
-    History history;
+    history_ = {};
 
     (detail::call_hook<detail::on_fit_begin_hook>(callbacks, state), ...);
     bool stop = false;
     while (!stop && state.epoch < options_.epochs()) {
       ++state.epoch;
+      state.metrics = {};
       (detail::call_hook<detail::on_epoch_begin_hook>(callbacks, state), ...);
       const auto start = Clock::now();
       const auto [trained, stopped] = train_epoch(batches, state, callbacks...);
@@ -110,10 +118,11 @@ class Trainer {
       if (validation != nullptr) {
         state.metrics.set("val_seconds", Seconds(Clock::now() - trained_at).count());
       }
-      history.epochs.push_back({state.epoch, state.metrics});
+      history_.epochs.push_back({state.epoch, state.metrics});
       stop = stopped;
       // Not ||, which would keep the callbacks after the first that stops from seeing the epoch.
       ((stop |= detail::call_hook<detail::on_epoch_end_hook>(callbacks, state)), ...);
+      history_.epochs.back().metrics = state.metrics;  // with what the callbacks added
     }
     for (const bool restoring : {false, true}) {
       [[maybe_unused]] const auto end = [&](auto& callback) {
@@ -123,7 +132,7 @@ class Trainer {
       };
       (end(callbacks), ...);
     }
-    return history;
+    return history_;
   }
 
   template <class Batches, class... Callbacks>
@@ -183,6 +192,7 @@ class Trainer {
   Criterion criterion_;
   TrainerOptions options_;
   std::function<at::Tensor(const at::Tensor&)> disturb_labels_;
+  History history_;
 };
 
 }  // namespace regtorch

@@ -28,7 +28,8 @@ struct ImageFormat {
 ///     Pipeline augment{RandomCrop(32, 4), RandomHorizontalFlip(), Normalize(mean, std)};
 ///     torch::Tensor x = augment(images, /*seed=*/7);
 ///
-/// Bytes become floats in [0, 1] (byte / 255), then each transform acts on the result of the one
+/// Bytes become floats in [0, 1] (byte * (1 / 255), which is byte / 255 to within one unit in the
+/// last place), then each transform acts on the result of the one
 /// before it, in the order given. Any class with the members that
 /// regtorch/kernels/image_transform.hpp names takes part.
 ///
@@ -40,6 +41,12 @@ class Pipeline {
   static_assert((kernels::ImageTransform<Transforms> && ...),
                 "each transform must have the members that "
                 "regtorch/kernels/image_transform.hpp asks of a geometric or a pixel transform");
+
+  static_assert(((!kernels::GeometricTransform<Transforms> ||
+                  (!kernels::PlainPixelTransform<Transforms> &&
+                   !kernels::PlacedPixelTransform<Transforms>)) &&
+                 ...),
+                "a transform is either geometric or has a member pixel, not both");
 
  public:
   explicit Pipeline(Transforms... transforms) : transforms_(std::move(transforms)...) {}

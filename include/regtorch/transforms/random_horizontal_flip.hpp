@@ -16,8 +16,9 @@ namespace regtorch::transforms {
 /// The same as torchvision.transforms.RandomHorizontalFlip.
 class RandomHorizontalFlip {
  public:
-  explicit RandomHorizontalFlip(double p = 0.5) : threshold_(kernels::threshold(p)) {
+  explicit RandomHorizontalFlip(double p = 0.5) {
     TORCH_CHECK_VALUE(p >= 0 && p <= 1, "RandomHorizontalFlip: wanted p in [0, 1], got ", p);
+    threshold_ = kernels::threshold(p);
   }
 
   struct Draw {
@@ -33,7 +34,7 @@ class RandomHorizontalFlip {
   int source_column(const Draw& draw, int x) const { return draw.flip ? draw.last_column - x : x; }
 
  private:
-  std::uint64_t threshold_;
+  std::uint64_t threshold_ = 0;
 };
 
 }  // namespace regtorch::transforms
