@@ -1,6 +1,6 @@
 #pragma once
 
-// What the example programs share: flags, the choice of data, a line an epoch, the output folder.
+// What the example programs share: flags, the choice of data, the output folder, and Ctrl-C.
 // To make an experiment of your own, copy this file and one of the programs.
 
 #include <cstdint>
@@ -141,23 +141,82 @@ rt::data::Batches evaluation_batches(const Settings& settings, const rt::data::S
                                .device(torch::Device(settings.device)));
 }
 
-/// A callback that prints a line an epoch.
-struct PrintEpochs {
-  void on_fit_begin(rt::TrainingState&) {
-    std::printf("epoch  train loss  train acc.  val. loss  val. acc.  seconds\n");
-  }
-  void on_epoch_end(rt::TrainingState& state) {
-    const auto& metrics = state.metrics;
-    std::printf(
-        "%5lld  %10.4f  %8.2f %%  %9.4f  %7.2f %%  %7.1f\n", static_cast<long long>(state.epoch),
-        metrics.at("train_loss"), 100 * metrics.at("train_accuracy"), metrics.at("val_loss"),
-        100 * metrics.at("val_accuracy"), metrics.at("train_seconds") + metrics.at("val_seconds"));
-    std::fflush(stdout);
-  }
+/// A fit that is over, for `report`.
+struct Fitted {
+  const char* experiment;
+  const Settings& settings;
+  const Data& data;
+  const rt::History& history;
+  rt::EarlyStopping& stopper;  ///< which has restored the best weights
+  const rt::ModelCheckpoint& checkpoint;
+  const rt::StopOnInterrupt& interrupt;
 };
+
+/// Writes what every experiment shows of a fit to the output folder (its epochs as a table and as
+/// JSON, its losses as pictures, of all epochs and of the first 15), compares the best weights with
+/// the last ones on the test images, and writes the outcome as summary.json.
+inline void report(const Fitted& fitted, torch::nn::AnyModule& model, rt::data::Batches& test) {
+  const auto& [experiment, settings, data, history, stopper, checkpoint, interrupt] = fitted;
+  rt::report::write_csv(history, settings.out / "history.csv");
+  rt::report::write_json(history, settings.out / "history.json");
+  if (stopper.best_epoch() == 0) {
+    std::printf("no epoch with a finite validation loss to report\n");
+    return;
+  }
+  const auto pictures = rt::report::SvgOptions()
+                            .title(settings.model + " on " + data.name)
+                            .best_epoch(stopper.best_epoch());
+  rt::report::write_svg(history, settings.out / "loss.svg", pictures);
+  rt::report::write_svg(history, settings.out / "loss_first15.svg",
+                        rt::report::SvgOptions(pictures).epochs(15));
+
+  torch::nn::CrossEntropyLoss criterion;
+  const auto best = rt::evaluate(model, test, criterion, settings.autocast());
+  stopper.restore_last(*model.ptr());
+  const auto last = rt::evaluate(model, test, criterion, settings.autocast());
+
+  const auto epochs = static_cast<std::int64_t>(history.epochs.size());
+  const char* stopped_by = interrupt.interrupted() ? "interrupt" : to_string(stopper.reason());
+  const auto& at_best = history.epochs.at(static_cast<std::size_t>(stopper.best_epoch() - 1));
+  const bool remembered = !checkpoint.best_path().empty();
+  std::printf("stopped by: %s, after %lld of %lld epochs\n", stopped_by,
+              static_cast<long long>(epochs), static_cast<long long>(settings.epochs));
+  std::printf("last epoch: test accuracy %.2f %%, test loss %.4f\n", 100 * last.accuracy,
+              last.loss);
+  std::printf("best epoch: %lld (train loss %.4f, validation loss %.4f)\n",
+              static_cast<long long>(stopper.best_epoch()), at_best.metrics.at("train_loss"),
+              stopper.best());
+  if (remembered) {
+    std::printf("best epoch: test accuracy %.2f %%, test loss %.4f\n", 100 * best.accuracy,
+                best.loss);
+  } else {
+    std::printf("best epoch: not remembered, since its validation loss is not low enough\n");
+  }
+
+  rt::report::JsonObject summary;
+  summary.set("experiment", experiment)
+      .set("data", data.name)
+      .set("model", settings.model)
+      .set("seed", settings.seed)
+      .set("epochs", epochs)
+      .set("stopped_by", stopped_by)
+      .set("best_epoch", stopper.best_epoch())
+      .set("best_train_loss", at_best.metrics.at("train_loss"))
+      .set("best_validation_loss", stopper.best())
+      .set("remembered", remembered)
+      .set("test_accuracy_last", last.accuracy);
+  if (remembered) {
+    summary.set("test_accuracy_best", best.accuracy);
+  }
+  rt::report::write_json(summary, settings.out / "summary.json");
+  std::printf("wrote the results to %s\n", settings.out.c_str());
+}
 
 /// Parses the command line, applies what concerns the whole process, and runs the experiment; an
 /// error becomes a message and exit code 1.
+///
+/// @param experiment  callable with a rt::StopOnInterrupt&, a callback for its fit; when Ctrl-C
+///                    ended that, the exit code is 130
 template <class Experiment>
 int run(CLI::App& app, const Settings& settings, int argc, char** argv, Experiment experiment) {
   CLI11_PARSE(app, argc, argv);
@@ -167,8 +226,9 @@ int run(CLI::App& app, const Settings& settings, int argc, char** argv, Experime
       torch::set_num_threads(settings.threads);
     }
     std::filesystem::create_directories(settings.out);
-    experiment();
-    return 0;
+    rt::StopOnInterrupt interrupt;
+    experiment(interrupt);
+    return interrupt.interrupted() ? rt::StopOnInterrupt::kExitCode : 0;
   } catch (const c10::Error& error) {
     std::cerr << "error: " << error.what_without_backtrace() << "\n";
   } catch (const std::exception& error) {

@@ -168,9 +168,9 @@ TEST_CASE("a state_dict comes back, into the model's own tensors", "[models]") {
   const auto got = rt::detail::state_dict_of(*loaded);
   REQUIRE(got.size() == wanted.size());
   for (std::size_t i = 0; i < got.size(); ++i) {
-    INFO(got[i].first);
-    CHECK(got[i].first == wanted[i].first);
-    CHECK(got[i].second.equal(wanted[i].second));
+    INFO(got[i].key());
+    CHECK(got[i].key() == wanted[i].key());
+    CHECK(got[i].value().equal(wanted[i].value()));
   }
   for (const auto& parameter : loaded->named_parameters()) {
     CHECK(parameter.value().is_same(before[parameter.key()]));
@@ -181,6 +181,36 @@ TEST_CASE("a state_dict comes back, into the model's own tensors", "[models]") {
   optimizer.step();
   const std::string name = "conv_block.4.bias";
   CHECK_FALSE(loaded->named_parameters()[name].equal(saved->named_parameters()[name]));
+}
+
+TEST_CASE("tensors by name come back without a module", "[models]") {
+  const TemporaryFolder folder;
+  const auto path = folder.path / "state.pt";
+  rt::TensorDict state;
+  const auto shared = torch::arange(6, torch::kDouble);
+  state.insert("z.weights", shared);
+  state.insert("a", shared.slice(0, 2, 4));
+  state.insert("count", torch::tensor(7));
+  state.insert("none", torch::zeros({0, 3}));
+  rt::save_state_dict(state, path);
+  const auto loaded = rt::load_state_dict(path);
+  CHECK(loaded.keys() == state.keys());
+  for (const auto& entry : state) {
+    INFO(entry.key());
+    CHECK(loaded[entry.key()].equal(entry.value()));
+    CHECK(loaded[entry.key()].scalar_type() == entry.value().scalar_type());
+  }
+  // Each tensor is its own.
+  loaded["a"].zero_();
+  CHECK(loaded["z.weights"].equal(shared));
+
+  // What a module's state_dict loads as, and what does not hold tensors alone.
+  rt::ResidualBlock block(3, 8, /*stride=*/2);
+  rt::save_state_dict(*block, path);
+  CHECK(rt::load_state_dict(path).keys() == rt::detail::state_dict_of(*block).keys());
+  CHECK(contains(
+      regtorch::testing::error_of([&] { rt::load_state_dict(folder.path / "missing.pt"); }),
+      "missing.pt: No such file"));
 }
 
 TEST_CASE("a state_dict is in Python's order", "[models]") {
@@ -499,7 +529,10 @@ TEST_CASE("values nested without end, or in themselves, are read like any", "[mo
     dicts += "h\0}"s;
   }
   dicts += std::string(1'000'001, 's') + ".";
+  const Crafted nested(dicts);
   CHECK(contains(Crafted(dicts).error(), "not a tensor: w"));
+  CHECK(contains(regtorch::testing::error_of([&] { rt::load_state_dict(nested.path); }),
+                 "wanted a tensor as w"));
   CHECK(contains(Crafted("\x80\x02}q\0"s + text("w") + "h\0s."s).error(), "not a tensor: w"));
 }
 

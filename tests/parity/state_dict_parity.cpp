@@ -40,8 +40,8 @@ void save(const std::string& path, const std::string& dtype, const std::string& 
   }
   if (dtype == "bfloat16") {  // Module::to would convert num_batches_tracked as well
     for (auto& entry : rt::detail::state_dict_of(*model)) {
-      if (entry.second.is_floating_point()) {
-        entry.second.set_data(entry.second.to(torch::kBFloat16));
+      if (entry.value().is_floating_point()) {
+        entry.value().set_data(entry.value().to(torch::kBFloat16));
       }
     }
   }

@@ -7,9 +7,13 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "regtorch/core/metrics.hpp"
+#include "regtorch/models/state_dict.hpp"
+#include "temporary_folder.hpp"
 
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
+using regtorch::testing::TemporaryFolder;
 using rt::EarlyStopping;
 using rt::EarlyStoppingOptions;
 using rt::MonitorMode;
@@ -222,6 +226,104 @@ TEST_CASE("weights that were not kept cannot be restored", "[stopping]") {
       contains(error_of([&] { keeps_none.restore(model); }), "wanted restore_best_weights(true)"));
   EarlyStopping keeps(EarlyStoppingOptions().restore_best_weights(true));
   CHECK(contains(error_of([&] { keeps.step(1); }), "wanted step(value, model)"));
+}
+
+TEST_CASE("a stopper's state comes back from a file", "[stopping]") {
+  const TemporaryFolder folder;
+  const auto options = EarlyStoppingOptions().patience(3).restore_best_weights(true);
+  const std::vector<double> losses{5, 3, 4, 4, 4, 1};
+  Numbered model;
+  EarlyStopping whole(options);
+  std::vector<bool> stops;
+  for (std::size_t i = 0; i < 5; ++i) {
+    model.set(static_cast<int>(i) + 1);
+    stops.push_back(whole.step(losses[i], model));
+  }
+  CHECK(stops == std::vector<bool>{false, false, false, false, true});
+  // The same checks by several stoppers, each from the file of the one before.
+  EarlyStopping part(options);
+  for (std::size_t i = 0; i < 5; ++i) {
+    model.set(static_cast<int>(i) + 1);
+    CHECK(part.step(losses[i], model) == stops[i]);
+    rt::save_state_dict(part.state_dict(), folder.path / "stopper.pt");
+    part = EarlyStopping(options);
+    part.load_state_dict(rt::load_state_dict(folder.path / "stopper.pt"));
+  }
+  CHECK(part.best() == 3);
+  CHECK(part.best_epoch() == 2);
+  CHECK(part.reason() == StopReason::kPatience);
+  part.restore_last(model);
+  CHECK(model.is(5));
+  part.restore(model);
+  CHECK(model.is(2));
+  // A state is a copy, on which later checks have no influence.
+  const auto state = part.state_dict();
+  model.set(6);
+  part.step(1, model);
+  EarlyStopping back(options);
+  back.load_state_dict(state);
+  CHECK(back.best() == 3);
+  back.restore(model);
+  CHECK(model.is(2));
+}
+
+TEST_CASE("a stopper without checks or weights has a state too", "[stopping]") {
+  EarlyStopping stopper(EarlyStoppingOptions().mode(rt::MonitorMode::kMax));
+  EarlyStopping other(EarlyStoppingOptions().mode(rt::MonitorMode::kMax).patience(1));
+  other.load_state_dict(stopper.state_dict());
+  CHECK(other.best() == -INFINITY);
+  CHECK(other.best_epoch() == 0);
+  CHECK_FALSE(other.step(1));
+  CHECK(other.step(1));
+}
+
+TEST_CASE("a loaded state is kept by the next fit alone", "[stopping]") {
+  struct State {
+    rt::Metrics metrics;
+    Numbered& model;
+    std::int64_t epoch = 1;
+  };
+  Numbered model;
+  State state{{}, model};
+  state.metrics.set("val_loss", 7);
+  EarlyStopping stopper;
+  stopper.step(3);
+  EarlyStopping loaded;
+  loaded.load_state_dict(stopper.state_dict());
+  loaded.on_fit_begin(state);
+  loaded.on_epoch_end(state);
+  CHECK(loaded.best() == 3);
+  loaded.on_fit_begin(state);
+  loaded.on_epoch_end(state);
+  CHECK(loaded.best() == 7);
+}
+
+TEST_CASE("a wrong state changes nothing and names the entry", "[stopping]") {
+  EarlyStopping stopper;
+  stopper.step(3);
+  const auto good = stopper.state_dict();
+  const auto error_with = [&](const std::string& name, const torch::Tensor& value) {
+    rt::TensorDict bad;
+    for (const auto& entry : good) {
+      if (entry.key() != name || value.defined()) {
+        bad.insert(entry.key(), entry.key() == name ? value : entry.value());
+      }
+    }
+    if (!good.contains(name)) {
+      bad.insert(name, value);
+    }
+    return error_of([&] { stopper.load_state_dict(bad); });
+  };
+  CHECK(contains(error_with("best", {}), "got no entry best"));
+  CHECK(contains(error_with("best", torch::tensor(1)), "wanted Double [] as the entry best"));
+  CHECK(contains(error_with("checks", torch::tensor({1, 2})), "wanted Long [5]"));
+  CHECK(contains(error_with("checks", torch::tensor({1, 1, 1, 9, 0})), "wanted counts of checks"));
+  CHECK(contains(error_with("checks", torch::tensor({1, 1, -1, 0, 0})), "wanted counts of checks"));
+  CHECK(contains(error_with("other", torch::tensor(1)), "got an entry other"));
+  CHECK(stopper.best() == 3);
+  EarlyStopping keeps(EarlyStoppingOptions().restore_best_weights(true));
+  CHECK(contains(error_of([&] { keeps.load_state_dict(good); }), "wanted best weights"));
+  CHECK(keeps.best_epoch() == 0);
 }
 
 TEST_CASE("options out of range are refused", "[stopping]") {

@@ -119,10 +119,124 @@ TEST_CASE("a callback stops the fit after a batch or an epoch", "[training]") {
   CHECK(calls.back() == "fit end");
   CHECK(calls[calls.size() - 2] == "end");
   calls.clear();
+  // In the midst of an epoch, which is then no part of the history: 7 batches are one.
   history = setup.trainer(5).fit(setup.train, setup.validation, StopAtStep{9}, recorder);
-  CHECK(history.epochs.size() == 2);  // the batch is over, the epoch is reported
-  CHECK(std::count(calls.begin(), calls.end(), "step9") == 1);
-  CHECK(std::count(calls.begin(), calls.end(), "step10") == 0);
+  CHECK(history.epochs.size() == 1);
+  CHECK(std::count(calls.begin(), calls.end(), "end") == 1);
+  CHECK(calls[calls.size() - 2] == "step9");
+  CHECK(calls.back() == "fit end");
+  calls.clear();
+  // After the last batch of an epoch, which is whole.
+  history = setup.trainer(5).fit(setup.train, setup.validation, StopAtStep{14}, recorder);
+  CHECK(history.epochs.size() == 2);
+  CHECK(history.metric("val_loss").size() == 2);
+  CHECK(calls[calls.size() - 3] == "step14");
+}
+
+TEST_CASE("callbacks see how far the epoch is, and that another stops", "[training]") {
+  struct Watcher {
+    std::vector<std::int64_t>& samples;
+    bool& stopping;
+    void on_batch_end(rt::TrainingState& state) {
+      CHECK(state.batches == 7);
+      CHECK(state.batch == (state.step - 1) % 7 + 1);
+      samples.push_back(state.samples);
+    }
+    void on_epoch_end(rt::TrainingState& state) { stopping = state.stopping; }
+  };
+  Setup setup;
+  std::vector<std::int64_t> samples;
+  bool stopping = false;
+  setup.trainer(1).fit(setup.train, setup.validation, Watcher{samples, stopping}, StopAtEpoch{1});
+  CHECK(samples == std::vector<std::int64_t>{10, 20, 30, 40, 50, 60, 64});
+  CHECK_FALSE(stopping);  // the one that stops comes after
+  setup.trainer(2).fit(setup.train, setup.validation, StopAtEpoch{1}, Watcher{samples, stopping});
+  CHECK(stopping);
+}
+
+TEST_CASE("accumulated gradients are those of one large batch", "[training]") {
+  // No batch norm, whose statistics are a batch's own, and no dropout.
+  const auto linear_model = [] {
+    torch::manual_seed(0);
+    return torch::nn::Sequential(torch::nn::Linear(4, 8), torch::nn::ReLU(),
+                                 torch::nn::Linear(8, 2));
+  };
+  torch::nn::CrossEntropyLoss criterion;
+  const auto small = toy_batches(64, 10, 1);  // the last one has 4
+  auto accumulating = linear_model();
+  torch::optim::SGD optimizer(accumulating->parameters(),
+                              torch::optim::SGDOptions(0.1).momentum(0.9));
+  rt::Trainer trainer(accumulating, optimizer, criterion,
+                      rt::TrainerOptions().epochs(2).accumulate_grad_batches(3));
+  std::vector<std::string> calls;
+  trainer.fit(small, Recorder{calls});
+  CHECK(calls == std::vector<std::string>{"fit",    "epoch1", "step0", "step0", "step1",
+                                          "step1",  "step1",  "step2", "step3", "end",
+                                          "epoch2", "step3",  "step3", "step4", "step4",
+                                          "step4",  "step5",  "step6", "end",   "fit end"});
+
+  auto large = linear_model();
+  torch::optim::SGD plain(large->parameters(), torch::optim::SGDOptions(0.1).momentum(0.9));
+  for (int epoch = 0; epoch < 2; ++epoch) {
+    for (const std::vector<std::size_t>& group :
+         {std::vector<std::size_t>{0, 1, 2}, {3, 4, 5}, {6}}) {
+      std::vector<torch::Tensor> images;
+      std::vector<torch::Tensor> labels;
+      for (const auto i : group) {
+        images.push_back(small[i].images);
+        labels.push_back(small[i].labels);
+      }
+      plain.zero_grad();
+      criterion(large->forward(torch::cat(images)), torch::cat(labels)).backward();
+      plain.step();
+    }
+  }
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(accumulating->parameters()[i].allclose(large->parameters()[i], 1e-5, 1e-6));
+  }
+}
+
+TEST_CASE("gradients are clipped before the step", "[training]") {
+  const bool by_norm = GENERATE(true, false);
+  Setup setup;
+  torch::optim::SGD optimizer(setup.model->parameters(), torch::optim::SGDOptions(1));
+  auto options = rt::TrainerOptions().epochs(2);
+  by_norm ? options.clip_grad_norm(0.01) : options.clip_grad_value(0.01);
+  rt::Trainer trainer(setup.model, optimizer, setup.criterion, options);
+  torch::manual_seed(3);
+  trainer.fit(setup.train);
+
+  Setup plain;
+  torch::optim::SGD plain_optimizer(plain.model->parameters(), torch::optim::SGDOptions(1));
+  torch::manual_seed(3);
+  plain.model->train();
+  for (int epoch = 0; epoch < 2; ++epoch) {
+    for (const auto& batch : plain.train) {
+      plain_optimizer.zero_grad();
+      plain.criterion(plain.model->forward(batch.images), batch.labels).backward();
+      by_norm ? (void)torch::nn::utils::clip_grad_norm_(plain.model->parameters(), 0.01)
+              : torch::nn::utils::clip_grad_value_(plain.model->parameters(), 0.01);
+      plain_optimizer.step();
+    }
+  }
+  for (std::size_t i = 0; i < plain.model->parameters().size(); ++i) {
+    CHECK(setup.model->parameters()[i].allclose(plain.model->parameters()[i], 1e-5, 1e-7));
+  }
+}
+
+TEST_CASE("the learning rate in the metrics is the one that was used", "[training]") {
+  struct Halve {
+    torch::optim::Adam& optimizer;
+    void on_batch_end(rt::TrainingState& state) {
+      CHECK(state.metrics.at("lr") == 0.01 * std::pow(0.5, state.step - 1));
+      auto& options = optimizer.param_groups()[0].options();
+      options.set_lr(options.get_lr() / 2);
+    }
+  };
+  Setup setup;
+  setup.train.resize(2);
+  const auto history = setup.trainer(2).fit(setup.train, Halve{setup.optimizer});
+  CHECK(history.metric("lr") == std::vector<double>{0.005, 0.00125});
 }
 
 TEST_CASE("a fit without validation data has no validation metrics", "[training]") {
@@ -219,6 +333,15 @@ TEST_CASE("bad labels, no batches and negative epochs are errors", "[training]")
                                rt::TrainerOptions().autocast(torch::kHalf));
                  }),
                  "wanted autocast to BFloat16, got Half"));
+  const auto error_with = [&](const rt::TrainerOptions& options) {
+    return error_of([&] { rt::Trainer(setup.model, setup.optimizer, setup.criterion, options); });
+  };
+  CHECK(contains(error_with(rt::TrainerOptions().accumulate_grad_batches(0)),
+                 "accumulate_grad_batches of at least 1, got 0"));
+  CHECK(contains(error_with(rt::TrainerOptions().clip_grad_norm(0)), "above 0, got 0"));
+  CHECK(contains(error_with(rt::TrainerOptions().clip_grad_value(-1)), "above 0, got -1"));
+  CHECK(
+      contains(error_with(rt::TrainerOptions().clip_grad_value(1).clip_grad_norm(1)), "got both"));
 }
 
 TEST_CASE("EarlyStopping in a fit stops it and restores the best epoch bit for bit", "[training]") {

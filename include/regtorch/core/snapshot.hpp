@@ -1,13 +1,11 @@
 #pragma once
 
-#include <string>
-
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <torch/nn/module.h>
-#include <torch/ordered_dict.h>
 
 #include "regtorch/core/check.hpp"
+#include "regtorch/core/tensor_dict.hpp"
 
 namespace regtorch {
 
@@ -18,14 +16,19 @@ class Snapshot {
   Snapshot(Snapshot&&) = default;
   Snapshot& operator=(Snapshot&&) = default;
   // Not the default, which would share the tensors that capture() writes into.
-  Snapshot(const Snapshot& other) {
-    for (const auto& entry : other.tensors_) {
+  Snapshot(const Snapshot& other) : Snapshot(other.tensors_) {}
+  Snapshot& operator=(const Snapshot& other) { return *this = Snapshot(other); }
+  /// A copy of what another snapshot had, for example before it was written to a file.
+  explicit Snapshot(const TensorDict& tensors) {
+    for (const auto& entry : tensors) {
       tensors_.insert(entry.key(), entry.value().clone());
     }
   }
-  Snapshot& operator=(const Snapshot& other) { return *this = Snapshot(other); }
 
   bool empty() const { return tensors_.is_empty(); }
+
+  /// What was captured; the next capture writes into the same tensors.
+  const TensorDict& tensors() const { return tensors_; }
 
   /// Copies what `module` holds now; memory of an earlier copy of the same module is used again.
   void capture(const torch::nn::Module& module) {
@@ -58,14 +61,12 @@ class Snapshot {
   }
 
  private:
-  using Tensors = torch::OrderedDict<std::string, at::Tensor>;
-
-  static Tensors tensors_of(const torch::nn::Module& module) {
-    Tensors tensors = module.named_parameters();
+  static TensorDict tensors_of(const torch::nn::Module& module) {
+    TensorDict tensors = module.named_parameters();
     tensors.update(module.named_buffers());
     return tensors;
   }
-  bool fits(const Tensors& now) const {
+  bool fits(const TensorDict& now) const {
     if (now.size() != tensors_.size()) {
       return false;
     }
@@ -79,7 +80,7 @@ class Snapshot {
     return true;
   }
 
-  Tensors tensors_;
+  TensorDict tensors_;
 };
 
 }  // namespace regtorch

@@ -19,6 +19,7 @@
 #include <torch/nn/module.h>
 
 #include "regtorch/core/check.hpp"
+#include "regtorch/core/tensor_dict.hpp"
 #include "regtorch/core/write_file.hpp"
 #include "regtorch/models/state_dict_file.hpp"
 #include "regtorch/models/state_dict_pickle.hpp"
@@ -27,16 +28,14 @@ namespace regtorch {
 
 namespace detail {
 
-using StateDict = std::vector<std::pair<std::string, at::Tensor>>;
-
 /// A module's parameters and buffers in the order of Python's state_dict(): the module's own
 /// parameters, its own buffers, then the same for each module in it.
-inline StateDict state_dict_of(const torch::nn::Module& module) {
-  StateDict state;
+inline TensorDict state_dict_of(const torch::nn::Module& module) {
+  TensorDict state;
   module.apply([&](const std::string& name, const torch::nn::Module& part) {
     for (const auto& own : {part.named_parameters(/*recurse=*/false), part.named_buffers(false)}) {
       for (const auto& entry : own) {
-        state.emplace_back(name.empty() ? entry.key() : name + "." + entry.key(), entry.value());
+        state.insert(name.empty() ? entry.key() : name + "." + entry.key(), entry.value());
       }
     }
   });
@@ -56,13 +55,15 @@ inline at::Tensor storage_bytes(const at::Tensor& tensor) {
 }
 
 /// Why a file's entries cannot be copied into a model's, a line for each kind; "" if they can.
-inline std::string mismatches(const StateDict& model, const StateDictFile& file) {
+inline std::string mismatches(const TensorDict& model, const StateDictFile& file) {
   std::map<std::string_view, std::string> lists;
   const auto add = [&](std::string_view kind, const auto&... parts) {
     lists[kind] += c10::str(lists[kind].empty() ? "" : ", ", parts...);
   };
   std::unordered_set<std::string_view> names;
-  for (const auto& [name, tensor] : model) {
+  for (const auto& own : model) {
+    const auto& name = own.key();
+    const auto& tensor = own.value();
     names.insert(name);
     const auto* entry = file.find(name);
     if (entry == nullptr) {
@@ -91,25 +92,24 @@ inline std::string mismatches(const StateDict& model, const StateDictFile& file)
 
 }  // namespace detail
 
-/// Writes a module's parameters and buffers to a file that Python's `torch.load(path)` reads as the
-/// module's state_dict: an OrderedDict in Python's order (each module's own parameters, then its
-/// own buffers, then the modules in it).
+/// Writes tensors by name to a file that Python's `torch.load(path)` reads as an OrderedDict in the
+/// same order.
 ///
 /// Names, types, shapes and strides are kept; tensors that share memory are written once. CUDA
 /// tensors are written as CPU tensors. The file is replaced as a whole or not at all.
-///
-///     rt::save_state_dict(*model, "model.pt");  // model.load_state_dict(torch.load("model.pt"))
 ///
 /// @throws c10::Error naming the file if it cannot be written; naming the file and the tensor if
 ///         there is one that is sparse, quantized or on the meta device
 ///
 /// Source: the format is that of torch.save in PyTorch 2.13, torch/serialization.py.
-inline void save_state_dict(const torch::nn::Module& module, const std::filesystem::path& path) {
+inline void save_state_dict(const TensorDict& state, const std::filesystem::path& path) {
   const at::NoGradGuard no_grad;
   detail::StateDictPickler pickle;
   std::vector<at::Tensor> tensors;  // one of each storage
   std::map<std::pair<const void*, c10::ScalarType>, std::size_t> numbers;
-  for (const auto& [name, value] : detail::state_dict_of(module)) {
+  for (const auto& entry : state) {
+    const auto& name = entry.key();
+    const auto& value = entry.value();
     TORCH_CHECK(detail::has_values_in_memory(value) &&
                     detail::find_pickled_dtype(value.scalar_type()) != nullptr,
                 "save_state_dict: ", path.string(), ": wanted a dense tensor of numbers as ", name,
@@ -145,6 +145,35 @@ inline void save_state_dict(const torch::nn::Module& module, const std::filesyst
   }
 }
 
+/// Writes a module's parameters and buffers to a file that Python's `torch.load(path)` reads as the
+/// module's state_dict: in Python's order, which is each module's own parameters, then its own
+/// buffers, then the modules in it.
+///
+///     rt::save_state_dict(*model, "model.pt");  // model.load_state_dict(torch.load("model.pt"))
+///
+/// @throws what save_state_dict of a TensorDict throws
+inline void save_state_dict(const torch::nn::Module& module, const std::filesystem::path& path) {
+  save_state_dict(detail::state_dict_of(module), path);
+}
+
+/// Reads tensors by name, on the CPU, from a file that `save_state_dict` or Python's
+/// `torch.save(model.state_dict(), path)` wrote.
+///
+/// Any bytes may be in the file: nothing in it is ever run, and no size it claims is believed.
+///
+/// @throws c10::Error naming the file and what is wrong with it, or an entry that is not a tensor
+inline TensorDict load_state_dict(const std::filesystem::path& path) {
+  detail::StateDictFile file(path, c10::str("load_state_dict: ", path.string()));
+  TensorDict state;
+  for (const auto& entry : file.entries()) {
+    TORCH_CHECK(entry.tensor != nullptr, "load_state_dict: ", path.string(),
+                ": wanted a tensor as ", entry.name);
+    // A copy, since tensors may share a storage in the file, and bytes of a larger one stay alive.
+    state.insert(std::string(entry.name), file.read(*entry.tensor).clone());
+  }
+  return state;
+}
+
 /// Copies the values of a file into a module's parameters and buffers: a state_dict that
 /// `save_state_dict` or Python's `torch.save(model.state_dict(), path)` wrote, or a dict of
 /// parameters.
@@ -169,12 +198,12 @@ inline void load_state_dict(torch::nn::Module& module, const std::filesystem::pa
 
   // All values are read before the first one is written.
   std::vector<at::Tensor> values;
-  for (const auto& [name, tensor] : model) {
-    values.push_back(file.read(*file.find(name)->tensor));
+  for (const auto& entry : model) {
+    values.push_back(file.read(*file.find(entry.key())->tensor));
   }
   const at::NoGradGuard no_grad;
   for (std::size_t i = 0; i < model.size(); ++i) {
-    model[i].second.copy_(values[i]);
+    model[i].value().copy_(values[i]);
   }
 }
 

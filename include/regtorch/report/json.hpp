@@ -7,9 +7,11 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "regtorch/core/write_file.hpp"
 #include "regtorch/report/number.hpp"
+#include "regtorch/training/history.hpp"
 
 namespace regtorch::report {
 
@@ -35,6 +37,21 @@ class JsonObject {
     return add(name, std::to_string(value));
   }
   JsonObject& set(std::string_view name, bool value) { return add(name, value ? "true" : "false"); }
+
+  /// An array of objects.
+  JsonObject& set(std::string_view name, const std::vector<JsonObject>& objects) {
+    std::string text = "[";
+    for (const JsonObject& object : objects) {
+      text += text.size() > 1 ? ",\n    {" : "\n    {";
+      // A string's own line breaks are escaped: every one there is begins a line of the object.
+      for (const char c : object.fields_) {
+        text += c;
+        text += c == '\n' ? "    " : "";
+      }
+      text += "\n    }";
+    }
+    return add(name, text + (objects.empty() ? "]" : "\n  ]"));
+  }
 
   /// The object's text, a field a line.
   std::string text() const { return "{" + fields_ + "\n}\n"; }
@@ -70,6 +87,25 @@ class JsonObject {
 /// @throws c10::Error naming the file if it cannot be written
 inline void write_json(const JsonObject& object, const std::filesystem::path& path) {
   write_file(path, object.text());
+}
+
+/// Writes a history as {"epochs": [{"epoch": 1, "train_loss": 1.49, ...}, ...]}: of each epoch the
+/// metrics it has, numbers as they read back exactly, null for what is not finite.
+///
+/// The file is replaced as a whole or not at all.
+///
+/// @throws c10::Error naming the file if it cannot be written
+inline void write_json(const History& history, const std::filesystem::path& path) {
+  std::vector<JsonObject> epochs;
+  for (const auto& epoch : history.epochs) {
+    JsonObject object;
+    object.set("epoch", epoch.epoch);
+    for (const auto& [name, value] : epoch.metrics) {
+      object.set(name, value);
+    }
+    epochs.push_back(object);
+  }
+  write_json(JsonObject().set("epochs", epochs), path);
 }
 
 }  // namespace regtorch::report

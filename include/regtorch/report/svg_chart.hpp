@@ -9,6 +9,7 @@
 #include <c10/util/StringUtil.h>
 
 #include "regtorch/report/axis_ticks.hpp"
+#include "regtorch/report/svg_card.hpp"
 #include "regtorch/report/svg_element.hpp"
 #include "regtorch/report/svg_series.hpp"
 
@@ -69,9 +70,6 @@ struct FittedText {
 
 /// The card, title, legend, vertical axis and axis labels of a chart, around a plot that the caller
 /// fills.
-///
-/// The card is opaque, so that the picture looks the same on a light page and on a dark one; its
-/// looks are plain attributes, which every viewer of SVG understands.
 class SvgChart {
  public:
   /// @param labels   what is too long is cut; a screen reader reads the whole title
@@ -120,25 +118,7 @@ class SvgChart {
   void add(const SvgElement& element) { content_.add(element); }
 
   /// The picture as a file's contents.
-  std::string text() const {
-    SvgElement svg("svg");
-    svg.set("xmlns", "http://www.w3.org/2000/svg")
-        .set("width", kWidth)
-        .set("height", height_)
-        .set("viewBox", "0 0 " + svg_number(kWidth) + " " + svg_number(height_))
-        .set("role", "img")
-        .add(SvgElement("title").add_text(title_))
-        .add(SvgElement("rect")
-                 .set("x", 0.5)
-                 .set("y", 0.5)
-                 .set("width", kWidth - 1)
-                 .set("height", height_ - 1)
-                 .set("rx", 8.0)
-                 .set("fill", "#ffffff")
-                 .set("stroke", "#d0d7de"))
-        .add(content_);
-    return svg.text() + "\n";
-  }
+  std::string text() const { return svg_card(kWidth, height_, title_, content_); }
 
  private:
   static constexpr double kWidth = 720;
@@ -188,11 +168,7 @@ class SvgChart {
   double height_ = 0;
   ChartScale y_{};
   std::string title_;
-  SvgElement content_ =
-      SvgElement("g")
-          .set("font-family", "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif")
-          .set("font-size", 13.0)
-          .set("fill", "#1f2328");
+  SvgElement content_ = svg_card_content();
 };
 
 }  // namespace regtorch::report

@@ -2,14 +2,16 @@
 
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <utility>
 
 #include <c10/util/Exception.h>
 #include <torch/nn/module.h>
 
+#include "regtorch/core/monitor_mode.hpp"
 #include "regtorch/core/snapshot.hpp"
+#include "regtorch/core/tensor_dict.hpp"
 #include "regtorch/stopping/early_stopping_options.hpp"
+#include "regtorch/stopping/early_stopping_state.hpp"
 
 namespace regtorch {
 
@@ -52,7 +54,7 @@ class EarlyStopping {
   /// are kept, they are put back at once; the last ones stay obtainable by restore_last.
   /// @param value  the epoch's validation loss, or whatever is monitored
   bool step(double value, torch::nn::Module& model) {
-    const bool stop = check(value, epoch_ + 1, &model);
+    const bool stop = check(value, state_.epoch + 1, &model);
     if (stop && options_.restore_best_weights() && has_best()) {
       restore(model);
     }
@@ -63,15 +65,15 @@ class EarlyStopping {
   bool step(double value) {
     TORCH_CHECK(!options_.restore_best_weights(),
                 "EarlyStopping: wanted step(value, model), since restore_best_weights is set");
-    return check(value, epoch_ + 1, nullptr);
+    return check(value, state_.epoch + 1, nullptr);
   }
 
   /// The best value so far; infinity, or minus infinity for kMax, before there is one.
-  double best() const { return best_; }
+  double best() const { return state_.best; }
   /// Its epoch, counted from 1; 0 before there is one.
-  std::int64_t best_epoch() const { return best_epoch_; }
+  std::int64_t best_epoch() const { return state_.best_epoch; }
   /// Why the last check said stop; kNone if it did not.
-  StopReason reason() const { return reason_; }
+  StopReason reason() const { return state_.reason; }
 
   /// Puts the best weights and buffers into `model`, whether anything stopped or not, and keeps
   /// those it had for restore_last.
@@ -82,31 +84,43 @@ class EarlyStopping {
     TORCH_CHECK(has_best(), "EarlyStopping: no epoch was the best yet");
     Snapshot now;
     now.capture(model);
-    best_weights_.restore(model);
+    state_.best_weights.restore(model);
     // Restored twice, the model's weights are the best ones already, and the last ones still kept.
-    if (!restored_) {
-      last_weights_ = std::move(now);
+    if (!state_.restored) {
+      state_.last_weights = std::move(now);
     }
-    restored_ = true;
+    state_.restored = true;
   }
   /// Puts back the weights and buffers that `model` had before the best ones were restored.
   /// @throws c10::Error if nothing was restored yet
   void restore_last(torch::nn::Module& model) {
-    TORCH_CHECK(!last_weights_.empty(), "EarlyStopping: nothing was restored yet");
-    last_weights_.restore(model);
-    restored_ = false;
+    TORCH_CHECK(!state_.last_weights.empty(), "EarlyStopping: nothing was restored yet");
+    state_.last_weights.restore(model);
+    state_.restored = false;
   }
 
   /// Forgets all checks, as if new.
   void reset() {
-    best_ = better_sign() * -std::numeric_limits<double>::infinity();
-    best_epoch_ = 0;
-    epoch_ = 0;
-    waited_ = 0;
-    reason_ = StopReason::kNone;
-    best_weights_ = {};
-    last_weights_ = {};
-    restored_ = false;
+    state_ = {};
+    state_.best = worst_value(options_.mode());
+    loaded_ = false;
+  }
+
+  /// Everything the checks have left behind, weights included, as copies: rt::save_state_dict
+  /// writes it to a file.
+  TensorDict state_dict() const { return state_.to_tensors(); }
+  /// Goes on where the EarlyStopping stood that `tensors` are of; the options stay this one's. The
+  /// next fit does not begin anew then.
+  /// @throws c10::Error, with nothing changed, naming an entry that is missing, unknown or wrong;
+  /// and
+  ///         if there are no best weights, but restore_best_weights is set
+  void load_state_dict(const TensorDict& tensors) {
+    auto state = detail::EarlyStoppingState::from_tensors(tensors);
+    TORCH_CHECK(
+        !options_.restore_best_weights() || state.best_epoch == 0 || !state.best_weights.empty(),
+        "EarlyStopping: wanted best weights, since restore_best_weights is set, got none");
+    state_ = std::move(state);
+    loaded_ = true;
   }
 
   // As a callback. These are templates on regtorch::TrainingState, which a piece may not include.
@@ -117,7 +131,9 @@ class EarlyStopping {
 
   template <class State>
   void on_fit_begin(State& /*state*/) {
-    reset();
+    if (!std::exchange(loaded_, false)) {
+      reset();
+    }
   }
   template <class State>
   bool on_epoch_end(State& state) {
@@ -131,57 +147,51 @@ class EarlyStopping {
   }
 
  private:
-  bool has_best() const { return best_epoch_ > 0; }
-  double better_sign() const { return options_.mode() == MonitorMode::kMax ? 1.0 : -1.0; }
+  bool has_best() const { return state_.best_epoch > 0; }
   bool beats(double value, double other) const {
-    return better_sign() * value > better_sign() * other + options_.min_delta();
+    return is_better(value, other, options_.mode(), options_.min_delta());
   }
 
   bool check(double value, std::int64_t epoch, const torch::nn::Module* model) {
-    epoch_ = epoch;
-    restored_ = false;
-    reason_ = epoch <= options_.start_from_epoch() ? StopReason::kNone : judge(value, model);
-    return reason_ != StopReason::kNone;
+    state_.epoch = epoch;
+    state_.restored = false;
+    state_.reason = epoch <= options_.start_from_epoch() ? StopReason::kNone : judge(value, model);
+    return state_.reason != StopReason::kNone;
   }
 
   StopReason judge(double value, const torch::nn::Module* model) {
     if (options_.check_finite() && !std::isfinite(value)) {
       return StopReason::kNonFinite;
     }
-    const double sign = better_sign();
     const auto& divergence = options_.divergence_threshold();
-    if (divergence.has_value() && sign * value < sign * *divergence) {
+    if (divergence.has_value() && is_better(*divergence, value, options_.mode())) {
       return StopReason::kDivergenceThreshold;
     }
-    ++waited_;
-    if (std::isfinite(value) && beats(value, best_)) {
+    ++state_.waited;
+    if (std::isfinite(value) && beats(value, state_.best)) {
       if (options_.restore_best_weights()) {
-        best_weights_.capture(*model);
+        state_.best_weights.capture(*model);
       }
-      best_ = value;
-      best_epoch_ = epoch_;
+      state_.best = value;
+      state_.best_epoch = state_.epoch;
       if (!options_.baseline().has_value() || beats(value, *options_.baseline())) {
-        waited_ = 0;
+        state_.waited = 0;
       }
     }
     const auto& threshold = options_.stopping_threshold();
-    if (threshold.has_value() && std::isfinite(value) && sign * value >= sign * *threshold) {
+    if (threshold.has_value() && std::isfinite(value) &&
+        !is_better(*threshold, value, options_.mode())) {
       return StopReason::kStoppingThreshold;
     }
     const auto& patience = options_.patience();
-    return patience.has_value() && waited_ > 0 && waited_ >= *patience ? StopReason::kPatience
-                                                                       : StopReason::kNone;
+    return patience.has_value() && state_.waited > 0 && state_.waited >= *patience
+               ? StopReason::kPatience
+               : StopReason::kNone;
   }
 
   EarlyStoppingOptions options_;
-  double best_ = 0;
-  std::int64_t best_epoch_ = 0;
-  std::int64_t epoch_ = 0;
-  std::int64_t waited_ = 0;
-  StopReason reason_ = StopReason::kNone;
-  Snapshot best_weights_;
-  Snapshot last_weights_;
-  bool restored_ = false;  // the model holds the best weights, put there since the last check
+  detail::EarlyStoppingState state_;
+  bool loaded_ = false;  // by load_state_dict, with no fit since
 };
 
 }  // namespace regtorch

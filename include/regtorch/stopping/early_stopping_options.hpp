@@ -6,10 +6,9 @@
 
 #include <torch/arg.h>
 
-namespace regtorch {
+#include "regtorch/core/monitor_mode.hpp"
 
-/// Whether a lower or a higher value of a metric is better.
-enum class MonitorMode { kMin, kMax };
+namespace regtorch {
 
 /// Why a training was stopped.
 enum class StopReason { kNone, kNonFinite, kDivergenceThreshold, kStoppingThreshold, kPatience };

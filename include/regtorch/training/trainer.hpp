@@ -9,7 +9,6 @@
 #include <utility>
 
 #include <ATen/core/Tensor.h>
-#include <torch/arg.h>
 #include <torch/optim/optimizer.h>
 
 #include "regtorch/core/autocast.hpp"
@@ -17,44 +16,33 @@
 #include "regtorch/training/batch_range.hpp"
 #include "regtorch/training/callback.hpp"
 #include "regtorch/training/evaluate.hpp"
+#include "regtorch/training/gradient_step.hpp"
 #include "regtorch/training/history.hpp"
+#include "regtorch/training/trainer_options.hpp"
 
 namespace regtorch {
-
-/// How Trainer trains.
-struct TrainerOptions {
-  /// Passes over the training data, at least 0; default 1.
-  TORCH_ARG(std::int64_t, epochs) = 1;
-  /// Compute in kBFloat16, with weights in float32; default unset: as the weights are.
-  TORCH_ARG(std::optional<c10::ScalarType>, autocast);
-};
 
 /// The training loop of a classifier.
 ///
 ///     rt::Trainer trainer(model, optimizer, criterion, rt::TrainerOptions().epochs(51));
 ///     rt::History history = trainer.fit(batches, validation, stopper);
 ///
-/// For each batch: forward, criterion, backward, step; for each epoch: the callbacks and, with
-/// validation data, an evaluation.
+/// For each batch: forward, criterion, backward, step; for each epoch: with validation data, an
+/// evaluation; and the callbacks.
 template <class Model, class Optimizer, class Criterion>
 class Trainer {
  public:
   /// @param model      see core/module.hpp; shared, as LibTorch's modules are
   /// @param optimizer  a torch::optim::Optimizer over the model's parameters; kept by reference
   /// @param criterion  callable (logits, labels) -> mean loss; kept by value (a module is shared)
-  /// @param options    epochs and precision
-  /// @throws c10::ValueError if epochs is negative or autocast is to kHalf
+  /// @param options    see trainer_options.hpp
+  /// @throws c10::ValueError for an option out of range
   Trainer(Model model, Optimizer& optimizer, Criterion criterion, TrainerOptions options = {})
       : model_(std::move(model)),
         optimizer_(optimizer),
         criterion_(std::move(criterion)),
         options_(std::move(options)) {
-    TORCH_CHECK_VALUE(options_.epochs() >= 0, "Trainer: wanted at least 0 epochs, got ",
-                      options_.epochs());
-    TORCH_CHECK_VALUE(
-        options_.autocast() != c10::kHalf,
-        "Trainer: wanted autocast to BFloat16, got Half, whose small gradients vanish "
-        "without loss scaling");
+    detail::check_options(options_);
   }
 
   /// Trains on labels changed by `disturb` (rt::DisturbLabel, or any callable labels -> labels);
@@ -65,8 +53,9 @@ class Trainer {
 
   /// Trains for options.epochs() passes over `batches`, or until a callback stops it.
   ///
-  /// The model trains in training mode and ends, also if something throws, with each module in the
-  /// mode it was in.
+  /// A callback that stops in the midst of an epoch ends it there: it is not evaluated, and no part
+  /// of the history. The model trains in training mode and ends, also if something throws, with
+  /// each module in the mode it was in.
   ///
   /// @param batches     see batch_range.hpp
   /// @param validation  the same; may be left out, and val_loss and val_accuracy with it
@@ -93,35 +82,34 @@ class Trainer {
     (check_callback<Callbacks>(), ...);
     torch::nn::Module& module = module_of(model_);
     const KeepMode keep_mode(module);
-    TrainingState state{module, optimizer_, options_.epochs(), 0, 0, {}};
+    TrainingState state{module, optimizer_, options_.epochs()};
+    if constexpr (requires { batches.size(); }) {
+      state.batches = count(batches.size());
+    }
     history_ = {};
 
     (detail::call_hook<detail::on_fit_begin_hook>(callbacks, state), ...);
-    bool stop = false;
-    while (!stop && state.epoch < options_.epochs()) {
-      ++state.epoch;
-      state.metrics = {};
+    while (!state.stopping && state.epoch < options_.epochs()) {
+      begin_epoch(state);
       (detail::call_hook<detail::on_epoch_begin_hook>(callbacks, state), ...);
       const auto start = Clock::now();
-      const auto [trained, stopped] = train_epoch(batches, state, callbacks...);
+      if (!train_epoch(batches, state, callbacks...)) {
+        break;
+      }
       const auto trained_at = Clock::now();
-      state.metrics = {};
-      state.metrics.set("train_loss", trained.loss);
-      state.metrics.set("train_accuracy", trained.accuracy);
       if (validation != nullptr) {
         const Evaluation validated = evaluate(model_, *validation, criterion_, options_.autocast());
         state.metrics.set("val_loss", validated.loss);
         state.metrics.set("val_accuracy", validated.accuracy);
       }
-      state.metrics.set("lr", learning_rate());
+      state.metrics.set("lr", lr_);
       state.metrics.set("train_seconds", Seconds(trained_at - start).count());
       if (validation != nullptr) {
         state.metrics.set("val_seconds", Seconds(Clock::now() - trained_at).count());
       }
       history_.epochs.push_back({state.epoch, state.metrics});
-      stop = stopped;
       // Not ||, which would keep the callbacks after the first that stops from seeing the epoch.
-      ((stop |= detail::call_hook<detail::on_epoch_end_hook>(callbacks, state)), ...);
+      ((state.stopping |= detail::call_hook<detail::on_epoch_end_hook>(callbacks, state)), ...);
       history_.epochs.back().metrics = state.metrics;  // with what the callbacks added
     }
     for (const bool restoring : {false, true}) {
@@ -135,54 +123,82 @@ class Trainer {
     return history_;
   }
 
+  /// The epoch's training; its metrics are in `state` then. False if it was stopped in its midst.
   template <class Batches, class... Callbacks>
-  std::pair<Evaluation, bool> train_epoch(Batches& batches, TrainingState& state,
-                                          Callbacks&... callbacks) {
+  bool train_epoch(Batches& batches, TrainingState& state, Callbacks&... callbacks) {
     constexpr bool kWatched = (detail::on_batch_end_hook::template callable<Callbacks> || ...);
     state.model.train();
     const c10::DeviceType device = detail::device_type_of(state.model);
+    detail::GradientStep gradient_step(optimizer_, options_);
     detail::EvaluationSums epoch;
-    bool stop = false;
-    for (auto& batch : batches) {
-      optimizer_.zero_grad();
+    auto next = batches.begin();
+    const auto end = batches.end();
+    for (bool last = !(next != end); !last;) {
+      at::Tensor labels;
       at::Tensor logits;
       at::Tensor loss;
       {
+        auto& batch = *next;
+        labels = batch.labels;
         const Autocast region(device, options_.autocast());
         logits = forward(model_, batch.images);
-        loss = criterion_(logits, disturb_labels_ ? disturb_labels_(batch.labels) : batch.labels);
+        loss = criterion_(logits, disturb_labels_ ? disturb_labels_(labels) : labels);
       }
       if (loss.is_cpu()) {
         check_finite(loss.template item<double>(), state);
       }
-      loss.backward();
-      optimizer_.step();
-      ++state.step;
-      epoch.add(loss, logits, batch.labels);
+      gradient_step.backward(loss, labels.size(0));
+      // Whether a batch is the last one is known only by going on to the next.
+      ++next;
+      last = !(next != end);
+      lr_ = optimizer_.param_groups().front().options().get_lr();
+      state.step += gradient_step.step(last) ? 1 : 0;
+      ++state.batch;
+      state.samples += labels.size(0);
+      epoch.add(loss, logits, labels);
       if constexpr (kWatched) {
         detail::EvaluationSums one;
-        one.add(loss, logits, batch.labels);
-        const Evaluation measured = one.mean();
-        state.metrics.set("train_loss", measured.loss);
-        state.metrics.set("train_accuracy", measured.accuracy);
-        state.metrics.set("lr", learning_rate());
-        ((stop |= detail::call_hook<detail::on_batch_end_hook>(callbacks, state)), ...);
-        if (stop) {
-          break;
+        one.add(loss, logits, labels);
+        set_metrics(one.mean(), state);
+        state.metrics.set("lr", lr_);
+        ((state.stopping |= detail::call_hook<detail::on_batch_end_hook>(callbacks, state)), ...);
+        if (state.stopping && !last) {
+          return false;
         }
       }
     }
     const Evaluation mean = epoch.mean();
     check_finite(mean.loss, state);
-    return {mean, stop};
+    state.metrics = {};
+    set_metrics(mean, state);
+    return true;
+  }
+
+  static void begin_epoch(TrainingState& state) {
+    ++state.epoch;
+    state.batch = 0;
+    state.samples = 0;
+    state.metrics = {};
+  }
+
+  static void set_metrics(const Evaluation& trained, TrainingState& state) {
+    state.metrics.set("train_loss", trained.loss);
+    state.metrics.set("train_accuracy", trained.accuracy);
+  }
+
+  template <class Size>
+  static std::int64_t count(const Size& size) {
+    if constexpr (requires { *size; }) {
+      return static_cast<std::int64_t>(*size);
+    } else {
+      return static_cast<std::int64_t>(size);
+    }
   }
 
   static void check_finite(double loss, const TrainingState& state) {
     TORCH_CHECK(std::isfinite(loss), "Trainer: wanted a finite training loss, got ", loss,
                 " in epoch ", state.epoch, " after ", state.step, " steps");
   }
-
-  double learning_rate() const { return optimizer_.param_groups().front().options().get_lr(); }
 
   using Clock = std::chrono::steady_clock;
   using Seconds = std::chrono::duration<double>;
@@ -193,6 +209,7 @@ class Trainer {
   TrainerOptions options_;
   std::function<at::Tensor(const at::Tensor&)> disturb_labels_;
   History history_;
+  double lr_ = 0;  // of the last step
 };
 
 }  // namespace regtorch

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <system_error>
+
+#include <c10/util/Exception.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace regtorch::detail {
+
+/// A file as it was at one moment, to find out later whether a path still leads to just that file:
+/// not to another of the same name, and not written to since.
+class FileIdentity {
+ public:
+  /// @throws c10::Error naming the path and the system's reason
+  explicit FileIdentity(const std::filesystem::path& path) {
+    TORCH_CHECK(::lstat(path.c_str(), &status_) == 0, "could not look at ", path.string(), ": ",
+                std::generic_category().message(errno));
+  }
+
+  bool is_still_at(const std::filesystem::path& path) const {
+    struct stat now {};
+    // An inode's number is soon used again, so size and time count too.
+    return ::lstat(path.c_str(), &now) == 0 && now.st_dev == status_.st_dev &&
+           now.st_ino == status_.st_ino && now.st_size == status_.st_size &&
+           now.st_mtim.tv_sec == status_.st_mtim.tv_sec &&
+           now.st_mtim.tv_nsec == status_.st_mtim.tv_nsec;
+  }
+
+ private:
+  struct stat status_ {};
+};
+
+/// A file under a name that nobody else has, until it is whole and given its own; removed if it
+/// never is.
+class NewFile {
+ public:
+  /// @throws c10::Error naming the folder and the system's reason
+  explicit NewFile(const std::filesystem::path& folder) {
+    std::string name = (folder / ".regtorch-XXXXXX").string();
+    const int file = ::mkstemp(name.data());
+    TORCH_CHECK(file >= 0, "could not write to the folder ", folder.string(), ": ",
+                std::generic_category().message(errno));
+    ::close(file);
+    path_ = name;
+  }
+  ~NewFile() {
+    if (!path_.empty()) {
+      ::unlink(path_.c_str());
+    }
+  }
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+
+  /// Where it is now.
+  const std::filesystem::path& path() const { return path_; }
+
+  /// Renames the file, in place of what has that name.
+  /// @throws c10::Error naming the path and the system's reason
+  void rename(const std::filesystem::path& path) {
+    TORCH_CHECK(::rename(path_.c_str(), path.c_str()) == 0, "could not rename a file to ",
+                path.string(), ": ", std::generic_category().message(errno));
+    path_.clear();
+    flush_folder(path);
+  }
+
+  /// Renames the file if nothing has that name, also where several processes try that at once.
+  /// @return false, with nothing changed, if the name is taken
+  /// @throws c10::Error naming the path and the system's reason
+  bool rename_if_free(const std::filesystem::path& path) {
+    // A second name is never given in place of another, as a rename would be.
+    if (::link(path_.c_str(), path.c_str()) == 0) {
+      ::unlink(path_.c_str());
+      path_.clear();
+      flush_folder(path);
+      return true;
+    }
+    struct stat taken {};
+    if (errno == EEXIST || ::lstat(path.c_str(), &taken) == 0) {
+      return false;
+    }
+    rename(path);  // a file system without hard links: only a moment is left for others
+    return true;
+  }
+
+ private:
+  /// A name is on disk once its folder is; a file system that cannot do that is no error.
+  static void flush_folder(const std::filesystem::path& path) {
+    const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+    const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory >= 0) {
+      ::fsync(directory);
+      ::close(directory);
+    }
+  }
+
+  std::filesystem::path path_;
+};
+
+}  // namespace regtorch::detail
