@@ -15,6 +15,21 @@
 
 namespace regtorch {
 
+namespace detail {
+
+/// Puts on disk that `path` has its name: a rename is there for good once its folder is. A file
+/// system that cannot do that is no error, since the file is already whole.
+inline void flush_folder_of(const std::filesystem::path& path) {
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory >= 0) {
+    ::fsync(directory);
+    ::close(directory);
+  }
+}
+
+}  // namespace detail
+
 /// Writes a file so that whoever looks, at any moment and after any crash, finds the old contents
 /// or the new ones, whole.
 ///
@@ -58,14 +73,7 @@ inline void write_file(const std::filesystem::path& path, std::string_view conte
   if (::rename(beside.c_str(), path.c_str()) != 0) {
     fail("rename");
   }
-  // The rename itself is on disk once the folder is; a file system that cannot do that is not an
-  // error, since the file is already whole.
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-  const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory >= 0) {
-    ::fsync(directory);
-    ::close(directory);
-  }
+  detail::flush_folder_of(path);
 }
 
 }  // namespace regtorch

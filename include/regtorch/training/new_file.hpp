@@ -7,9 +7,10 @@
 #include <system_error>
 
 #include <c10/util/Exception.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "regtorch/core/write_file.hpp"
 
 namespace regtorch::detail {
 
@@ -66,7 +67,7 @@ class NewFile {
     TORCH_CHECK(::rename(path_.c_str(), path.c_str()) == 0, "could not rename a file to ",
                 path.string(), ": ", std::generic_category().message(errno));
     path_.clear();
-    flush_folder(path);
+    flush_folder_of(path);
   }
 
   /// Renames the file if nothing has that name, also where several processes try that at once.
@@ -77,7 +78,7 @@ class NewFile {
     if (::link(path_.c_str(), path.c_str()) == 0) {
       ::unlink(path_.c_str());
       path_.clear();
-      flush_folder(path);
+      flush_folder_of(path);
       return true;
     }
     struct stat taken {};
@@ -89,16 +90,6 @@ class NewFile {
   }
 
  private:
-  /// A name is on disk once its folder is; a file system that cannot do that is no error.
-  static void flush_folder(const std::filesystem::path& path) {
-    const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-    const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory >= 0) {
-      ::fsync(directory);
-      ::close(directory);
-    }
-  }
-
   std::filesystem::path path_;
 };
 
