@@ -29,6 +29,8 @@ struct Settings {
   std::string data;
   std::string model = "resnet18";
   std::int64_t epochs = 51;
+  std::int64_t patience = 0;  // 0: never stops
+  double remember_below = 1.0;
   std::int64_t batch_size = 32;
   std::int64_t train_size = 0;       // 0: 30,000 of CIFAR-10, 512 of the synthetic set
   std::int64_t validation_size = 0;  // 0: 20,000 and 512
@@ -48,9 +50,14 @@ inline void add_flags(CLI::App& app, Settings& settings) {
   app.add_option("--data", settings.data,
                  "folder with CIFAR-10's binary version, or 'synthetic' "
                  "(default: $REGTORCH_CIFAR10_ROOT, else synthetic)");
-  app.add_option("--model", settings.model, "resnet18 or resnet34");
+  app.add_option("--model", settings.model, "resnet18, resnet34, alexnet or cnn");
   app.add_option("--epochs", settings.epochs, "passes over the training images")
       ->check(CLI::NonNegativeNumber);
+  app.add_option("--patience", settings.patience,
+                 "stop after so many epochs without improvement; 0: never")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--remember-below", settings.remember_below,
+                 "validation loss from which on the best weights are remembered");
   app.add_option("--batch-size", settings.batch_size, "images in a training batch")
       ->check(CLI::PositiveNumber);
   app.add_option("--train-size", settings.train_size,
@@ -111,8 +118,10 @@ inline Data load_data(const Settings& settings) {
 }
 
 /// The model that the flags name, where and how it is to be trained.
-inline torch::nn::AnyModule make_model(const Settings& settings, const Data& data) {
-  auto model = rt::make_model(settings.model, data.train.dataset().num_classes());
+inline torch::nn::AnyModule make_model(const Settings& settings, const Data& data,
+                                       rt::ModelOptions options = {}) {
+  auto model =
+      rt::make_model(settings.model, options.num_classes(data.train.dataset().num_classes()));
   model.ptr()->to(torch::Device(settings.device));
   rt::to_channels_last(*model.ptr());
   return model;
@@ -141,44 +150,43 @@ rt::data::Batches evaluation_batches(const Settings& settings, const rt::data::S
                                .device(torch::Device(settings.device)));
 }
 
-/// A fit that is over, for `report`.
-struct Fitted {
-  const char* experiment;
+/// What the images of validation and test go through, and of training without augmentation.
+inline rt::transforms::Pipeline<rt::transforms::Normalize> normalize() {
+  return rt::transforms::Pipeline{rt::transforms::Normalize({0.5, 0.5, 0.5}, {0.5, 0.5, 0.5})};
+}
+
+/// An experiment on its way: its name, what the command line says, and its data.
+struct Experiment {
+  const char* name;
   const Settings& settings;
   const Data& data;
-  const rt::History& history;
-  rt::EarlyStopping& stopper;  ///< which has restored the best weights
-  const rt::ModelCheckpoint& checkpoint;
-  const rt::StopOnInterrupt& interrupt;
+  rt::StopOnInterrupt& interrupt;
 };
 
-/// Writes what every experiment shows of a fit to the output folder (its epochs as a table and as
-/// JSON, its losses as pictures, of all epochs and of the first 15), compares the best weights with
-/// the last ones on the test images, and writes the outcome as summary.json.
-inline void report(const Fitted& fitted, torch::nn::AnyModule& model, rt::data::Batches& test) {
-  const auto& [experiment, settings, data, history, stopper, checkpoint, interrupt] = fitted;
-  rt::report::write_csv(history, settings.out / "history.csv");
-  rt::report::write_json(history, settings.out / "history.json");
-  if (stopper.best_epoch() == 0) {
-    std::printf("no epoch with a finite validation loss to report\n");
-    return;
+/// Remembers the best weights by validation loss, and stops as --patience says.
+inline rt::EarlyStopping stopper(const Settings& settings) {
+  rt::EarlyStoppingOptions options;
+  options.restore_best_weights(true).patience(std::nullopt);
+  if (settings.patience > 0) {
+    options.patience(settings.patience);
   }
-  const auto pictures = rt::report::SvgOptions()
-                            .title(settings.model + " on " + data.name)
-                            .best_epoch(stopper.best_epoch());
-  rt::report::write_svg(history, settings.out / "loss.svg", pictures);
-  rt::report::write_svg(history, settings.out / "loss_first15.svg",
-                        rt::report::SvgOptions(pictures).epochs(15));
+  return rt::EarlyStopping(options);
+}
 
+/// Prints how the fit went, compares the best weights (which the model has) with the last ones on
+/// the test images, and writes that to summary.json.
+inline void write_summary(const Experiment& experiment, torch::nn::AnyModule& model,
+                          const rt::History& history, rt::EarlyStopping& stopper, bool remembered) {
+  const auto& [name, settings, data, interrupt] = experiment;
+  auto batches = evaluation_batches(settings, data.test, normalize());
   torch::nn::CrossEntropyLoss criterion;
-  const auto best = rt::evaluate(model, test, criterion, settings.autocast());
+  const auto best = rt::evaluate(model, batches, criterion, settings.autocast());
   stopper.restore_last(*model.ptr());
-  const auto last = rt::evaluate(model, test, criterion, settings.autocast());
+  const auto last = rt::evaluate(model, batches, criterion, settings.autocast());
 
   const auto epochs = static_cast<std::int64_t>(history.epochs.size());
   const char* stopped_by = interrupt.interrupted() ? "interrupt" : to_string(stopper.reason());
   const auto& at_best = history.epochs.at(static_cast<std::size_t>(stopper.best_epoch() - 1));
-  const bool remembered = !checkpoint.best_path().empty();
   std::printf("stopped by: %s, after %lld of %lld epochs\n", stopped_by,
               static_cast<long long>(epochs), static_cast<long long>(settings.epochs));
   std::printf("last epoch: test accuracy %.2f %%, test loss %.4f\n", 100 * last.accuracy,
@@ -194,7 +202,7 @@ inline void report(const Fitted& fitted, torch::nn::AnyModule& model, rt::data::
   }
 
   rt::report::JsonObject summary;
-  summary.set("experiment", experiment)
+  summary.set("experiment", name)
       .set("data", data.name)
       .set("model", settings.model)
       .set("seed", settings.seed)
@@ -209,6 +217,41 @@ inline void report(const Fitted& fitted, torch::nn::AnyModule& model, rt::data::
     summary.set("test_accuracy_best", best.accuracy);
   }
   rt::report::write_json(summary, settings.out / "summary.json");
+}
+
+/// Fits, and writes what every experiment shows to the output folder: each better epoch's weights
+/// at once (best.pt), the epochs as a table and as JSON, the losses as pictures, of all epochs and
+/// of the first 15, the outcome (summary.json) and the weights of the last epoch (last.pt).
+///
+/// @param train      batches for training
+/// @param stopper    keeps the best weights
+/// @param callbacks  of this experiment alone
+template <class Trainer, class Batches, class... Callbacks>
+void fit_and_report(const Experiment& experiment, torch::nn::AnyModule& model, Trainer& trainer,
+                    Batches& train, rt::EarlyStopping& stopper, Callbacks... callbacks) {
+  const auto& [name, settings, data, interrupt] = experiment;
+  std::printf("%s, %s: %zu training, %zu validation, %zu test images\n", settings.model.c_str(),
+              data.name.c_str(), *data.train.size(), *data.validation.size(), *data.test.size());
+  auto validation = evaluation_batches(settings, data.validation, normalize());
+  rt::ModelCheckpoint checkpoint(rt::ModelCheckpointOptions(settings.out / "best.pt")
+                                     .initial_value_threshold(settings.remember_below));
+  const rt::History history = trainer.fit(train, validation, callbacks..., stopper, checkpoint,
+                                          rt::ProgressBar(), interrupt);
+
+  rt::report::write_csv(history, settings.out / "history.csv");
+  rt::report::write_json(history, settings.out / "history.json");
+  if (stopper.best_epoch() == 0) {
+    std::printf("no epoch with a finite validation loss to report\n");
+    return;
+  }
+  const auto pictures = rt::report::SvgOptions()
+                            .title(settings.model + " on " + data.name)
+                            .best_epoch(stopper.best_epoch());
+  rt::report::write_svg(history, settings.out / "loss.svg", pictures);
+  rt::report::write_svg(history, settings.out / "loss_first15.svg",
+                        rt::report::SvgOptions(pictures).epochs(15));
+  write_summary(experiment, model, history, stopper, !checkpoint.best_path().empty());
+  rt::save_state_dict(*model.ptr(), settings.out / "last.pt");
   std::printf("wrote the results to %s\n", settings.out.c_str());
 }
 

@@ -16,5 +16,5 @@ TEST_CASE("make_model makes the model of that name", "[models]") {
 
 TEST_CASE("an unknown model is an error that lists the known ones", "[models]") {
   CHECK(contains(error_of([] { rt::make_model("resnet19"); }),
-                 "wanted one of resnet18, resnet34, got 'resnet19'"));
+                 "wanted one of alexnet, cnn, resnet18, resnet34, got 'resnet19'"));
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "regtorch/labels/directional_disturb_label.hpp"
 #include "regtorch/stopping/early_stopping.hpp"
 #include "toy.hpp"
 
@@ -269,6 +270,66 @@ TEST_CASE("training sees disturbed labels, the accuracy the true ones", "[traini
   CHECK(history.metric("train_loss").back() < 0.5);
   CHECK(history.metric("train_accuracy").back() < 0.2);
   CHECK(history.metric("val_accuracy").back() < 0.2);
+}
+
+TEST_CASE("labels are disturbed by modules and callables, with or without the logits",
+          "[training]") {
+  const auto loss_with = [](auto disturb) {
+    torch::manual_seed(11);
+    Setup setup;
+    auto trainer = setup.trainer(2);
+    trainer.disturb_labels(disturb);
+    return trainer.fit(setup.train).metric("train_loss");
+  };
+  const auto options = rt::DisturbLabelOptions(60, 2).seed(5);
+  rt::DisturbLabel by_hand(options);
+  const auto plain = loss_with([](const torch::Tensor& labels) { return labels; });
+  const auto disturbed = loss_with(rt::DisturbLabel(options));
+  CHECK(disturbed != plain);
+  CHECK(disturbed == loss_with([&](const torch::Tensor& labels) { return by_hand(labels); }));
+  // Sure of the wrong class, or of the right one: the logits decide what is disturbed.
+  CHECK(loss_with([](const torch::Tensor& labels, const torch::Tensor& logits) {
+          CHECK(logits.sizes() == c10::IntArrayRef({labels.size(0), 2}));
+          return logits.argmax(1);
+        })[1] < plain[1]);
+  rt::DirectionalDisturbLabel directional(options);
+  CHECK(loss_with(directional) ==
+        loss_with([copy = rt::DirectionalDisturbLabel(options)](
+                      const torch::Tensor& labels, const torch::Tensor& logits) mutable {
+          return copy(labels, logits);
+        }));
+}
+
+TEST_CASE("validate_with changes the validation loss and nothing else", "[training]") {
+  Setup plain;
+  const auto wanted = plain.trainer(3).fit(plain.train, plain.validation);
+  Setup setup;
+  auto trainer = setup.trainer(3);
+  trainer.validate_with([](const torch::Tensor& logits, const torch::Tensor& labels) {
+    return 2 * torch::nn::functional::cross_entropy(logits, labels) + 1;
+  });
+  const auto history = trainer.fit(setup.train, setup.validation);
+  for (std::size_t epoch = 0; epoch < 3; ++epoch) {
+    CHECK(history.metric("train_loss")[epoch] == wanted.metric("train_loss")[epoch]);
+    CHECK(history.metric("val_accuracy")[epoch] == wanted.metric("val_accuracy")[epoch]);
+    CHECK(history.metric("val_loss")[epoch] ==
+          Approx(2 * wanted.metric("val_loss")[epoch] + 1).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("soft labels train, and count as their likeliest class", "[training]") {
+  Setup hard;
+  const auto wanted = hard.trainer(3).fit(hard.train);
+  Setup setup;
+  for (auto& batch : setup.train) {
+    batch.labels = torch::one_hot(batch.labels, 2).to(torch::kFloat);
+  }
+  const auto history = setup.trainer(3).fit(setup.train);
+  for (std::size_t epoch = 0; epoch < 3; ++epoch) {
+    CHECK(history.metric("train_loss")[epoch] ==
+          Approx(wanted.metric("train_loss")[epoch]).epsilon(1e-4));
+    CHECK(history.metric("train_accuracy")[epoch] == wanted.metric("train_accuracy")[epoch]);
+  }
 }
 
 TEST_CASE("the model ends in the mode it was in, also when something throws", "[training]") {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include <ATen/core/Tensor.h>
@@ -22,6 +23,14 @@ inline void check_images(const char* who, const at::Tensor& images) {
   TORCH_CHECK_VALUE(images.defined() && images.scalar_type() == at::kByte && images.dim() == 4 &&
                         images.size(1) == 3 && images.size(2) >= 1 && images.size(3) >= 1,
                     who, ": wanted images of type Byte (uint8) and shape [N, 3, H, W], got ",
+                    describe(images));
+}
+
+/// Throws c10::ValueError unless `images` is [N,3,side,side]: what models check.
+inline void check_square_images(const char* who, const at::Tensor& images, std::int64_t side) {
+  TORCH_CHECK_VALUE(images.defined() && images.dim() == 4 && images.size(1) == 3 &&
+                        images.size(2) == side && images.size(3) == side,
+                    who, ": wanted images of shape [N, 3, ", side, ", ", side, "], got ",
                     describe(images));
 }
 

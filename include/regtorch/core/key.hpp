@@ -18,6 +18,9 @@ enum class Purpose : std::uint32_t {
   kShuffle = 2u << 24,
   kSyntheticImages = 3u << 24,
   kPipeline = 4u << 24,
+  kDisturbLabel = 5u << 24,
+  kMixing = 6u << 24,
+  kDisturbValue = 7u << 24,
 };
 
 /// What all randomness of a pass over the data follows from: with the same key, the same happens to

@@ -42,7 +42,7 @@ struct BatchesOptions {
 /// Some samples of a pass.
 struct Batch {
   at::Tensor images;   ///< [B,3,H,W], as the options say
-  at::Tensor labels;   ///< int64 [B], on the same device
+  at::Tensor labels;   ///< int64 [B] (of MixedBatches: float32 [B,classes]), on the same device
   at::Tensor indices;  ///< int64 [B], on the CPU: the samples' numbers in the dataset
 };
 
@@ -114,6 +114,11 @@ class Batches {
     }
     void operator++(int) { ++*this; }
     bool operator==(std::default_sentinel_t) const { return position_ >= batches_->size(); }
+
+    /// The pass's.
+    Key key() const { return key_; }
+    /// The number of the batch in the pass, from 0.
+    std::int64_t position() const { return position_; }
 
    private:
     void make() {

@@ -1,15 +1,12 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <tuple>
-#include <vector>
 
 #include "regtorch/kernels/bfloat16.hpp"
-#include "regtorch/kernels/image_stages.hpp"
-#include "regtorch/kernels/select_columns.hpp"
+#include "regtorch/kernels/image_reader.hpp"
 #include "regtorch/kernels/simd.hpp"
 
 /// The image pipeline: bytes in, any composition of transforms, floats out, in one pass.
@@ -42,12 +39,6 @@ struct ImageSink {
 };
 
 namespace detail {
-
-REGTORCH_INLINE void load(const std::uint8_t* bytes, float (&out)[kLanes]) {
-  for (int i = 0; i < kLanes; ++i) {
-    out[i] = static_cast<float>(bytes[i]) * (1.0f / 255.0f);
-  }
-}
 
 /// Stores the first `count` pixels of a block; `offset` is that of its first pixel in the image.
 template <class Value, class Convert>
@@ -88,7 +79,8 @@ REGTORCH_INLINE void store(const PixelBlock& block, int count, Value* image, boo
 /// The size of what comes out of `transforms` when images of size `in` go in.
 template <class... Transforms>
 ImageSize output_size(const std::tuple<Transforms...>& transforms, ImageSize in) {
-  return detail::ImageStages<Transforms...>(transforms, in).out_size();
+  return detail::ImageStages<std::tuple<Transforms...>, sizeof...(Transforms)>(transforms, in)
+      .out_size();
 }
 
 /// Takes images [begin, end) of a batch through the transforms.
@@ -101,56 +93,33 @@ template <class... Transforms>
 void transform_images(const std::tuple<Transforms...>& transforms, const ImageSource& source,
                       const ImageSink& sink, std::int64_t begin, std::int64_t end,
                       RandomStream stream, Isa isa) {
-  constexpr std::size_t kCount = sizeof...(Transforms);
-  detail::ImageStages<Transforms...> stages(transforms, source.size);
-  const ImageSize out = stages.out_size();
-  const auto in_width = static_cast<std::size_t>(source.size.width);
-  const std::size_t in_plane = static_cast<std::size_t>(source.size.height) * in_width;
+  detail::ImageReader<std::tuple<Transforms...>, sizeof...(Transforms)> reader(transforms,
+                                                                               source.size, isa);
+  const ImageSize out = reader.out_size();
+  const std::size_t in_image = 3 * static_cast<std::size_t>(source.size.height) *
+                               static_cast<std::size_t>(source.size.width);
   const auto out_width = static_cast<std::size_t>(out.width);
   const std::size_t out_plane = static_cast<std::size_t>(out.height) * out_width;
-  const auto padded = static_cast<std::size_t>(stages.padded_width());
-  std::vector<std::uint16_t> columns(padded);
-  std::vector<std::uint8_t> bytes(3 * padded);
-  const SelectColumns select = select_columns(isa);
 
   run_on(isa, [&]() REGTORCH_INLINE_LAMBDA {
     for (std::int64_t n = begin; n < end; ++n) {
-      stages.draw(stream, static_cast<std::uint64_t>(source.ids[n]));
-      for (std::size_t x = 0; x < out_width; ++x) {
-        const int from = stages.source_columns()[x];
-        detail::check_source("source_column", from, source.size.width);
-        columns[x] = static_cast<std::uint16_t>(std::max(from, 0));
-      }
-      const std::uint8_t* image = source.pixels + static_cast<std::size_t>(n) * 3 * in_plane;
+      const std::uint8_t* image = source.pixels + static_cast<std::size_t>(n) * in_image;
       const std::size_t out_image = static_cast<std::size_t>(n) * 3 * out_plane;
-      for (int y = 0; y < out.height; ++y) {
-        const auto rows = stages.rows(y);
-        detail::check_source("source_row", rows[0], source.size.height);
-        const std::size_t row = static_cast<std::size_t>(std::max(rows[0], 0)) * in_width;
-        for (std::size_t c = 0; c < 3; ++c) {
-          select(image + c * in_plane + row, source.size.width, columns.data(), out.width,
-                 bytes.data() + c * padded);
+      reader.draw(image, stream, static_cast<std::uint64_t>(source.ids[n]));
+      reader.for_each_block(image, [&](const detail::PixelBlock& block, int y, int x,
+                                       int count) REGTORCH_INLINE_LAMBDA {
+        const std::size_t offset =
+            static_cast<std::size_t>(y) * out_width + static_cast<std::size_t>(x);
+        if (sink.type == PixelType::kFloat32) {
+          detail::store(block, count, static_cast<float*>(sink.pixels) + out_image,
+                        sink.channels_last, out_plane, offset,
+                        [](float v) REGTORCH_INLINE_LAMBDA { return v; });
+        } else {
+          detail::store(block, count, static_cast<std::uint16_t*>(sink.pixels) + out_image,
+                        sink.channels_last, out_plane, offset,
+                        [](float v) REGTORCH_INLINE_LAMBDA { return to_bfloat16(v); });
         }
-        for (int x = 0; x < out.width; x += kLanes) {
-          detail::PixelBlock block;
-          detail::load(bytes.data() + x, block.red);
-          detail::load(bytes.data() + padded + x, block.green);
-          detail::load(bytes.data() + 2 * padded + x, block.blue);
-          stages.template evaluate<kCount>(rows, x, block);
-          const int count = std::min(kLanes, out.width - x);
-          const std::size_t offset =
-              static_cast<std::size_t>(y) * out_width + static_cast<std::size_t>(x);
-          if (sink.type == PixelType::kFloat32) {
-            detail::store(block, count, static_cast<float*>(sink.pixels) + out_image,
-                          sink.channels_last, out_plane, offset,
-                          [](float v) REGTORCH_INLINE_LAMBDA { return v; });
-          } else {
-            detail::store(block, count, static_cast<std::uint16_t*>(sink.pixels) + out_image,
-                          sink.channels_last, out_plane, offset,
-                          [](float v) REGTORCH_INLINE_LAMBDA { return to_bfloat16(v); });
-          }
-        }
-      }
+      });
     }
   });
 }

@@ -27,17 +27,28 @@ struct PixelBlock {
   float blue[kLanes];
 };
 
-/// Images between transforms: stage 0 is the input, stage K the image after the first K transforms.
+template <class Tuple>
+struct DrawsOfTuple;
 template <class... Transforms>
+struct DrawsOfTuple<std::tuple<Transforms...>> {
+  using type = std::tuple<DrawOf<Transforms>...>;
+};
+/// The decisions of all transforms of a tuple for one image.
+template <class Tuple>
+using DrawsOf = typename DrawsOfTuple<Tuple>::type;
+
+/// Images between transforms: stage 0 is the input, stage K the image after the first K transforms,
+/// stage N the output. Those of the tuple beyond the first N take no part.
+template <class Tuple, std::size_t N>
 class ImageStages {
  public:
-  static constexpr std::size_t kCount = sizeof...(Transforms);
+  static constexpr std::size_t kCount = N;
   template <class T>
   using PerStage = std::array<T, kCount + 1>;
   template <std::size_t K>
-  using Transform = std::tuple_element_t<K, std::tuple<Transforms...>>;
+  using Transform = std::tuple_element_t<K, Tuple>;
 
-  ImageStages(const std::tuple<Transforms...>& transforms, ImageSize in) : transforms_(transforms) {
+  ImageStages(const Tuple& transforms, ImageSize in) : transforms_(transforms) {
     sizes_[0] = in;
     for_each_transform([&]<std::size_t K>() {
       if constexpr (GeometricTransform<Transform<K>>) {
@@ -74,6 +85,12 @@ class ImageStages {
         columns_[K][x] = to == kOutside ? kOutside : source_column<K>(to);
       }
     });
+  }
+
+  /// The decisions of transform K for the image drawn for.
+  template <std::size_t K>
+  DrawOf<Transform<K>>& draw_of() {
+    return std::get<K>(draws_);
   }
 
   /// The row of every stage that row y of the output comes from, or kOutside.
@@ -180,8 +197,8 @@ class ImageStages {
     }
   }
 
-  const std::tuple<Transforms...>& transforms_;
-  std::tuple<DrawOf<Transforms>...> draws_{};
+  const Tuple& transforms_;
+  DrawsOf<Tuple> draws_{};
   PerStage<ImageSize> sizes_;
   PerStage<std::vector<int>> columns_;
   int padded_width_ = 0;

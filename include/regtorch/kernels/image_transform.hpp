@@ -23,6 +23,13 @@
 ///     Draw draw(RandomWords& random, ImageSize in) const;                        // or both
 ///     void pixel(float& red, float& green, float& blue, const Draw& draw, int y, int x) const;
 ///
+/// A pixel transform with a draw may also ask for the mean of a quantity over the pixels of the
+/// image that reaches it, before any of them is changed. That costs a second pass over the image:
+///
+///     bool wants_mean(const Draw& draw) const;
+///     float measure(float red, float green, float blue, const Draw& draw) const;
+///     void set_mean(Draw& draw, float mean) const;
+///
 /// A Draw must be default-constructible. Values are in [0, 1] where the pipeline begins (byte /
 /// 255). `pixel` is called in a loop over neighbouring pixels that the compiler vectorises if it
 /// can: selections (a < b ? c : d) rather than branches, and no calls, keep it fast.
@@ -101,6 +108,15 @@ template <class T>
 concept PlacedPixelTransform =
     DrawingTransform<T> && requires(const T& transform, const DrawOf<T>& draw, float& value) {
       transform.pixel(value, value, value, draw, 0, 0);
+    };
+
+/// A pixel transform that may ask for a mean over the image.
+template <class T>
+concept MeasuringTransform =
+    PlacedPixelTransform<T> && requires(const T& transform, DrawOf<T>& draw) {
+      { transform.wants_mean(draw) } -> std::same_as<bool>;
+      { transform.measure(0.0f, 0.0f, 0.0f, draw) } -> std::same_as<float>;
+      transform.set_mean(draw, 0.0f);
     };
 
 template <class T>

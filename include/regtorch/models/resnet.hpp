@@ -1,13 +1,19 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/avg_pool2d.h>
+#include <ATen/ops/dropout.h>
 #include <torch/arg.h>
+#include <torch/nn/init.h>
 #include <torch/nn/modules/linear.h>
 
 #include "regtorch/core/check.hpp"
@@ -25,6 +31,10 @@ struct ResNetOptions {
   TORCH_ARG(std::vector<std::int64_t>, blocks);
   /// Length of the output; default 10.
   TORCH_ARG(std::int64_t, num_classes) = 10;
+  /// Rate of a dropout before fc, in [0, 1); default 0: none.
+  TORCH_ARG(double, dropout) = 0;
+  /// Batch normalization behind each convolution; default true.
+  TORCH_ARG(bool, batch_norm) = true;
 };
 
 /// The residual network for 32x32 images of the PyTorch study text: [N,3,32,32] to logits
@@ -36,11 +46,14 @@ struct ResNetOptions {
 ///     layer3  blocks[2], 256, 8x8
 ///     layer4  blocks[3], 512, 4x4
 ///     gap     4x4 average pooling
-///     fc      linear 512->num_classes
+///     fc      dropout, linear 512->num_classes
 ///
 /// With 10 classes ResNet-18 has 11,173,962 parameters and ResNet-34 has 21,282,122. Names and
 /// order are Python's: base.0.weight, layer1.0.conv_block.0.weight, layer2.0.downsample.0.weight,
 /// fc.weight.
+///
+/// Without batch normalization it is initialised as Fixup does: the first convolution of each block
+/// as He's scaled by 1 / sqrt(number of blocks), the last one and fc as 0 (see ResidualBlock).
 ///
 /// Source: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", CVPR 2016.
 class ResNetImpl : public torch::nn::Cloneable<ResNetImpl> {
@@ -53,39 +66,55 @@ class ResNetImpl : public torch::nn::Cloneable<ResNetImpl> {
       TORCH_CHECK_VALUE(blocks >= 1, "ResNet: wanted at least 1 block in each layer, got ",
                         c10::IntArrayRef(options_.blocks()));
     }
-    TORCH_CHECK_VALUE(options_.num_classes() >= 1, "ResNet: wanted at least 1 class, got ",
-                      options_.num_classes());
+    detail::check_classifier("ResNet", options_.num_classes(), options_.dropout());
     reset();
   }
 
   void reset() override {
     namespace nn = torch::nn;
     constexpr std::array<std::int64_t, kLayers> kChannels{64, 128, 256, 512};
-    base = register_module(
-        "base", nn::Sequential(nn::Conv2d(nn::Conv2dOptions(3, 64, 3).padding(1).bias(false)),
-                               nn::BatchNorm2d(64), nn::ReLU(nn::ReLUOptions(/*inplace=*/true))));
+    const bool batch_norm = options_.batch_norm();
+    nn::Sequential first;
+    detail::push_convolution(first, nn::Conv2dOptions(3, 64, 3).padding(1), batch_norm);
+    first->push_back(nn::ReLU(nn::ReLUOptions(/*inplace=*/true)));
+    base = register_module("base", first);
+    const std::int64_t blocks =
+        std::accumulate(options_.blocks().begin(), options_.blocks().end(), std::int64_t{0});
     std::int64_t in_channels = 64;
     for (std::size_t l = 0; l < kLayers; ++l) {
       nn::Sequential layer;
       for (std::int64_t b = 0; b < options_.blocks()[l]; ++b) {
-        layer->push_back(ResidualBlock(in_channels, kChannels[l], l > 0 && b == 0 ? 2 : 1));
+        ResidualBlock block(ResidualBlockOptions(in_channels, kChannels[l])
+                                .stride(l > 0 && b == 0 ? 2 : 1)
+                                .batch_norm(batch_norm));
+        if (!batch_norm) {
+          const at::NoGradGuard no_grad;
+          block->conv_block->at<nn::Conv2dImpl>(0).weight.mul_(
+              1 / std::sqrt(static_cast<double>(blocks)));
+        }
+        layer->push_back(block);
         in_channels = kChannels[l];
       }
       layers.at(l) = register_module("layer" + std::to_string(l + 1), layer);
     }
     fc = register_module("fc", nn::Linear(512, options_.num_classes()));
+    if (!batch_norm) {
+      nn::init::zeros_(fc->weight);
+      nn::init::zeros_(fc->bias);
+    }
   }
 
   /// @throws c10::ValueError if the images are not [N,3,32,32]
   torch::Tensor forward(const torch::Tensor& images) {
-    TORCH_CHECK_VALUE(
-        images.dim() == 4 && images.size(1) == 3 && images.size(2) == 32 && images.size(3) == 32,
-        "ResNet: wanted images of shape [N, 3, 32, 32], got ", describe(images));
+    check_square_images("ResNet", images, 32);
     torch::Tensor x = base->forward(images);
     for (auto& layer : layers) {
       x = layer->forward(x);
     }
-    return fc->forward(at::avg_pool2d(x, 4).flatten(1));
+    x = at::avg_pool2d(x, 4).flatten(1);
+    // Not dropout(x, 0), which would draw from the generator.
+    return fc->forward(options_.dropout() > 0 ? at::dropout(x, options_.dropout(), is_training())
+                                              : x);
   }
 
   const ResNetOptions& options() const { return options_; }

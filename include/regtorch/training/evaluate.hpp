@@ -16,7 +16,8 @@ namespace regtorch {
 /// How well a model does on some data.
 struct Evaluation {
   double loss = 0;      ///< mean over samples
-  double accuracy = 0;  ///< share of samples whose largest logit is the label's, in [0, 1]
+  double accuracy = 0;  ///< share of samples whose largest logit is the label's (of soft labels:
+                        ///< the likeliest one's), in [0, 1]
   std::int64_t samples = 0;
 };
 
@@ -27,11 +28,12 @@ class EvaluationSums {
  public:
   /// @param loss    the batch's mean loss
   /// @param logits  [B,C]
-  /// @param labels  int64 [B]
+  /// @param labels  int64 [B], or probabilities [B,C]
   void add(const at::Tensor& loss, const at::Tensor& logits, const at::Tensor& labels) {
     const std::int64_t size = labels.size(0);
     const at::Tensor weighted = loss.detach().to(at::kDouble) * static_cast<double>(size);
-    const at::Tensor correct = logits.detach().argmax(1).eq(labels).sum();
+    const at::Tensor classes = labels.dim() == 2 ? labels.argmax(1) : labels;
+    const at::Tensor correct = logits.detach().argmax(1).eq(classes).sum();
     loss_ = samples_ == 0 ? weighted : loss_ + weighted;
     correct_ = samples_ == 0 ? correct : correct_ + correct;
     samples_ += size;

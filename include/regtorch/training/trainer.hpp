@@ -22,6 +22,28 @@
 
 namespace regtorch {
 
+namespace detail {
+
+/// What `disturb`, a module or another callable, makes of the labels. (Modules are asked first:
+/// whether LibTorch's ModuleHolder can be called with some arguments cannot be asked.)
+template <class Disturb>
+at::Tensor disturbed(Disturb& disturb, const at::Tensor& labels, const at::Tensor& logits) {
+  if constexpr (requires { disturb->forward(labels, logits); }) {
+    return disturb->forward(labels, logits);
+  } else if constexpr (requires { disturb->forward(labels); }) {
+    return disturb->forward(labels);
+  } else if constexpr (std::is_invocable_r_v<at::Tensor, Disturb&, const at::Tensor&,
+                                             const at::Tensor&>) {
+    return disturb(labels, logits);
+  } else {
+    static_assert(std::is_invocable_r_v<at::Tensor, Disturb&, const at::Tensor&>,
+                  "disturb_labels wants a callable labels -> labels or (labels, logits) -> labels");
+    return disturb(labels);
+  }
+}
+
+}  // namespace detail
+
 /// The training loop of a classifier.
 ///
 ///     rt::Trainer trainer(model, optimizer, criterion, rt::TrainerOptions().epochs(51));
@@ -45,10 +67,22 @@ class Trainer {
     detail::check_options(options_);
   }
 
-  /// Trains on labels changed by `disturb` (rt::DisturbLabel, or any callable labels -> labels);
-  /// train_accuracy and validation go by the true ones.
-  void disturb_labels(std::function<at::Tensor(const at::Tensor&)> disturb) {
-    disturb_labels_ = std::move(disturb);
+  /// Trains on labels changed by `disturb`; train_accuracy and validation go by the true ones.
+  ///
+  /// @param disturb  rt::DisturbLabel, rt::DirectionalDisturbLabel, or any callable
+  ///                 labels -> labels or (labels, logits) -> labels
+  template <class Disturb>
+  void disturb_labels(Disturb disturb) {
+    disturb_labels_ = [disturb = std::move(disturb)](const at::Tensor& labels,
+                                                     const at::Tensor& logits) mutable {
+      return detail::disturbed(disturb, labels, logits);
+    };
+  }
+
+  /// Validates with another criterion than the one trained with, so that the validation loss of a
+  /// run with smoothed labels, say, can be compared with that of one without.
+  void validate_with(std::function<at::Tensor(const at::Tensor&, const at::Tensor&)> criterion) {
+    validation_criterion_ = std::move(criterion);
   }
 
   /// Trains for options.epochs() passes over `batches`, or until a callback stops it.
@@ -98,7 +132,10 @@ class Trainer {
       }
       const auto trained_at = Clock::now();
       if (validation != nullptr) {
-        const Evaluation validated = evaluate(model_, *validation, criterion_, options_.autocast());
+        const Evaluation validated =
+            validation_criterion_
+                ? evaluate(model_, *validation, validation_criterion_, options_.autocast())
+                : evaluate(model_, *validation, criterion_, options_.autocast());
         state.metrics.set("val_loss", validated.loss);
         state.metrics.set("val_accuracy", validated.accuracy);
       }
@@ -142,7 +179,7 @@ class Trainer {
         labels = batch.labels;
         const Autocast region(device, options_.autocast());
         logits = forward(model_, batch.images);
-        loss = criterion_(logits, disturb_labels_ ? disturb_labels_(labels) : labels);
+        loss = criterion_(logits, disturb_labels_ ? disturb_labels_(labels, logits) : labels);
       }
       if (loss.is_cpu()) {
         check_finite(loss.template item<double>(), state);
@@ -207,7 +244,8 @@ class Trainer {
   Optimizer& optimizer_;
   Criterion criterion_;
   TrainerOptions options_;
-  std::function<at::Tensor(const at::Tensor&)> disturb_labels_;
+  std::function<at::Tensor(const at::Tensor&, const at::Tensor&)> disturb_labels_;
+  std::function<at::Tensor(const at::Tensor&, const at::Tensor&)> validation_criterion_;
   History history_;
   double lr_ = 0;  // of the last step
 };

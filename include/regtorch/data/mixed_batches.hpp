@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <utility>
+
+#include "regtorch/core/key.hpp"
+#include "regtorch/data/batches.hpp"
+
+namespace regtorch::data {
+
+/// Batches whose samples are mixed: MixUp or CutMix over a training set.
+///
+///     rt::data::MixedBatches mixed(std::move(batches), rt::transforms::MixUp(10, 0.2));
+///     trainer.fit(mixed, validation);
+///
+/// Each batch has `images` and, as `labels`, the probabilities float32 [B,num_classes]. How batch b
+/// of pass p is mixed depends on the seed of the batches, p and b alone.
+///
+/// @tparam Mix  transforms::MixUp, transforms::CutMix, or any class that is called with
+///              (images, labels, rt::Key, std::int64_t batch) and returns transforms::Mixed
+template <class Mix>
+class MixedBatches {
+ public:
+  MixedBatches(Batches batches, Mix mix) : batches_(std::move(batches)), mix_(std::move(mix)) {}
+
+  /// The number of batches in a pass.
+  std::int64_t size() const { return batches_.size(); }
+  /// The batches as they are before they are mixed.
+  Batches& batches() { return batches_; }
+
+  /// One pass, from its first batch on.
+  class Iterator {
+   public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = Batch;
+    using difference_type = std::ptrdiff_t;
+    using pointer = Batch*;
+    using reference = Batch&;
+
+    Iterator(const Mix* mix, Batches::Iterator plain) : mix_(mix), plain_(std::move(plain)) {
+      make();
+    }
+    Batch& operator*() { return batch_; }
+    Batch* operator->() { return &batch_; }
+    Iterator& operator++() {
+      ++plain_;
+      make();
+      return *this;
+    }
+    void operator++(int) { ++*this; }
+    bool operator==(std::default_sentinel_t end) const { return plain_ == end; }
+
+   private:
+    void make() {
+      if (!(plain_ == std::default_sentinel)) {
+        auto mixed = (*mix_)(plain_->images, plain_->labels, plain_.key(), plain_.position());
+        batch_ = {mixed.images, mixed.targets, plain_->indices};
+      }
+    }
+
+    const Mix* mix_;
+    Batches::Iterator plain_;
+    Batch batch_;
+  };
+
+  /// Starts a new pass.
+  Iterator begin() { return Iterator(&mix_, batches_.begin()); }
+  std::default_sentinel_t end() const { return {}; }
+
+ private:
+  Batches batches_;
+  Mix mix_;
+};
+
+}  // namespace regtorch::data

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/constant_pad_nd.h>
+#include <c10/core/ScalarType.h>
+#include <c10/util/Exception.h>
+
+#include "regtorch/weights/parameters.hpp"
+
+namespace regtorch {
+
+namespace detail {
+
+/// The sum of all elements, the same bit for bit for any number of threads, which at::sum to a
+/// scalar is not: blocks of a fixed size in one thread each, then the sums of blocks.
+inline at::Tensor sum_in_blocks(at::Tensor x) {
+  constexpr std::int64_t kBlock = 4096;
+  x = x.reshape(-1);
+  while (x.numel() > kBlock) {
+    const std::int64_t beyond = x.numel() % kBlock;
+    if (beyond != 0) {
+      x = at::constant_pad_nd(x, {0, kBlock - beyond});
+    }
+    x = x.view({-1, kBlock}).sum(1);
+  }
+  return x.sum();
+}
+
+/// strength * the sum of elementwise(w) over all parameters w, in float32 at least.
+template <class Elementwise>
+at::Tensor penalty(const char* who, const Parameters& parameters, double strength,
+                   const Elementwise& elementwise) {
+  TORCH_CHECK_VALUE(strength >= 0 && std::isfinite(strength), who,
+                    ": wanted a finite strength of at least 0, got ", strength);
+  at::Tensor total;
+  for (const auto& parameter : parameters.tensors()) {
+    const auto type = c10::promoteTypes(parameter.scalar_type(), c10::kFloat);
+    const at::Tensor sum = sum_in_blocks(elementwise(parameter.to(type)));
+    total = total.defined() ? total + sum : sum;
+  }
+  return total * strength;
+}
+
+}  // namespace detail
+
+/// The L1 penalty (lasso), to be added to a loss:
+///
+///     strength * sum of |w|,    with the gradient strength * sign(w), which is 0 at w = 0
+///
+/// It drives weights that the data does not ask for towards 0.
+///
+/// @param parameters  see parameters.hpp; floating-point, on one device
+/// @param strength    finite, at least 0
+/// @return a differentiable tensor without dimensions, float32 or, if a parameter is float64, that
+/// @throws c10::ValueError for another strength, and where Parameters does
+///
+/// Source: Tibshirani, "Regression shrinkage and selection via the lasso", 1996.
+inline at::Tensor l1_penalty(const Parameters& parameters, double strength) {
+  return detail::penalty("l1_penalty", parameters, strength,
+                         [](const at::Tensor& w) { return w.abs(); });
+}
+
+/// The L2 penalty (ridge, Tikhonov), to be added to a loss:
+///
+///     strength * sum of w^2,    with the gradient 2 * strength * w
+///
+/// An optimizer that adds weight_decay * w to the gradient, as torch's SGD, Adam, RMSprop and
+/// Adagrad do, steps as with this penalty at strength = weight_decay / 2, and costs less. AdamW
+/// does not: it decays past the gradient.
+///
+/// @param parameters  see parameters.hpp; floating-point, on one device
+/// @param strength    finite, at least 0
+/// @return a differentiable tensor without dimensions, float32 or, if a parameter is float64, that
+/// @throws c10::ValueError for another strength, and where Parameters does
+///
+/// Source: Hoerl, Kennard, "Ridge regression: biased estimation for nonorthogonal problems", 1970;
+/// Krogh, Hertz, "A simple weight decay can improve generalization", NIPS 1991.
+inline at::Tensor l2_penalty(const Parameters& parameters, double strength) {
+  return detail::penalty("l2_penalty", parameters, strength,
+                         [](const at::Tensor& w) { return w.square(); });
+}
+
+/// The elastic net: l1_penalty(parameters, l1) + l2_penalty(parameters, l2).
+///
+/// @param parameters  see parameters.hpp; floating-point, on one device
+/// @param l1          strength of the L1 penalty; finite, at least 0
+/// @param l2          strength of the L2 penalty; finite, at least 0
+/// @return a differentiable tensor without dimensions, float32 or, if a parameter is float64, that
+/// @throws c10::ValueError for another strength, and where Parameters does
+///
+/// Source: Zou, Hastie, "Regularization and variable selection via the elastic net", 2005.
+inline at::Tensor elastic_net_penalty(const Parameters& parameters, double l1, double l2) {
+  return l1_penalty(parameters, l1) + l2_penalty(parameters, l2);
+}
+
+}  // namespace regtorch

@@ -1,0 +1,173 @@
+#include <cmath>
+#include <vector>
+
+#include "catch.hpp"
+#include "regtorch/kernels/beta.hpp"
+#include "regtorch/transforms/cutmix.hpp"
+#include "regtorch/transforms/mixup.hpp"
+
+using regtorch::testing::contains;
+using regtorch::testing::error_of;
+using rt::transforms::CutMix;
+using rt::transforms::MixUp;
+
+namespace {
+
+double number(const torch::Tensor& t) { return t.item<double>(); }
+
+}  // namespace
+
+TEST_CASE("MixUp: mixes neighbours and their labels by lambda", "[transforms]") {
+  torch::manual_seed(1);
+  for (const auto type : {torch::kFloat, torch::kDouble, torch::kBFloat16, torch::kHalf}) {
+    for (const std::int64_t size : {1, 2, 33}) {
+      const auto images = torch::randn({size, 3, 5, 4}, torch::kDouble).to(type);
+      const auto labels = torch::randint(7, {size}, torch::kLong);
+      const MixUp mix(7, 0.8);
+      const rt::Key key{3, 1};
+      for (const std::int64_t batch : {0, 1}) {
+        const auto mixed = mix(images, labels, key, batch);
+        const double lambda = mix.lambda(key, batch);
+        CHECK(mixed.images.scalar_type() == type);
+        CHECK(mixed.targets.scalar_type() == torch::kFloat);
+        CHECK(mixed.targets.sizes() == c10::IntArrayRef({size, 7}));
+        for (std::int64_t i = 0; i < size; ++i) {
+          const std::int64_t j = i == 0 ? size - 1 : i - 1;
+          const auto wanted =
+              lambda * images[i].to(torch::kDouble) + (1 - lambda) * images[j].to(torch::kDouble);
+          const double eps = type == torch::kBFloat16 ? 0.02 : type == torch::kHalf ? 3e-3 : 1e-5;
+          CHECK(torch::allclose(mixed.images[i].to(torch::kDouble), wanted, eps, eps));
+          auto row = torch::zeros({7}, torch::kDouble);
+          row[labels[i].item<std::int64_t>()] += lambda;
+          row[labels[j].item<std::int64_t>()] += 1 - lambda;
+          CHECK(torch::allclose(mixed.targets[i].to(torch::kDouble), row, 1e-6, 1e-7));
+        }
+      }
+      CHECK(mix.lambda(key, 0) != mix.lambda(key, 1));
+      CHECK(mix.lambda(key, 0) != mix.lambda({3, 2}, 0));
+    }
+  }
+}
+
+TEST_CASE("CutMix: pastes the box of the neighbour, and mixes by what was left", "[transforms]") {
+  torch::manual_seed(2);
+  const CutMix mix(10);
+  double boxes = 0;
+  for (const std::int64_t batch : {0, 1, 2, 3, 4, 5, 6, 7}) {
+    const auto images = torch::randn({5, 3, 9, 14});
+    const auto labels = torch::randint(10, {5}, torch::kLong);
+    const rt::Key key{4, 0};
+    const auto before_it = images.clone();
+    const auto mixed = mix(images, labels, key, batch);
+    CHECK(images.equal(before_it));
+    const auto box = mix.box(key, batch, 9, 14);
+    std::int64_t area = 0;
+    for (std::int64_t y = 0; y < 9; ++y) {
+      for (std::int64_t x = 0; x < 14; ++x) {
+        const bool inside = y >= box.top && y < box.bottom && x >= box.left && x < box.right;
+        area += inside ? 1 : 0;
+        for (std::int64_t i = 0; i < 5; ++i) {
+          const auto& from = images[inside ? (i + 4) % 5 : i];
+          REQUIRE(mixed.images[i].select(1, y).select(1, x).equal(from.select(1, y).select(1, x)));
+        }
+      }
+    }
+    boxes += static_cast<double>(area);
+    const double left = 1 - static_cast<double>(area) / (9 * 14);
+    for (std::int64_t i = 0; i < 5; ++i) {
+      auto row = torch::zeros({10}, torch::kDouble);
+      row[labels[i].item<std::int64_t>()] += left;
+      row[labels[(i + 4) % 5].item<std::int64_t>()] += 1 - left;
+      CHECK(torch::allclose(mixed.targets[i].to(torch::kDouble), row, 1e-6, 1e-7));
+    }
+  }
+  CHECK(boxes > 9 * 14 / 2);  // that the loop saw boxes at all
+}
+
+TEST_CASE("CutMix: boxes are where and as large as the formula says", "[transforms]") {
+  const CutMix mix(10);
+  const std::int64_t n = 20000;
+  std::vector<double> centre(32, 0);
+  double small = 0;
+  for (std::int64_t batch = 0; batch < n; ++batch) {
+    const rt::Key key{5, 0};
+    const auto box = mix.box(key, batch, 32, 32);
+    REQUIRE(box.top >= 0);
+    REQUIRE(box.top <= box.bottom);
+    REQUIRE(box.bottom <= 32);
+    REQUIRE(box.left >= 0);
+    REQUIRE(box.left <= box.right);
+    REQUIRE(box.right <= 32);
+    rt::kernels::RandomWords random(key.stream(rt::Purpose::kMixing),
+                                    static_cast<std::uint64_t>(batch));
+    const double half = std::sqrt(1 - rt::kernels::beta_number(1, 1, random)) / 2;
+    const auto reach = static_cast<std::int64_t>(half * 32);
+    small += reach < 8 ? 1 : 0;
+    if (box.top > 0 && box.bottom < 32) {
+      REQUIRE(box.bottom - box.top == 2 * reach);
+    }
+    if (reach < 4 && box.left > 0) {  // small boxes that the left edge did not cut show the centre
+      centre[static_cast<std::size_t>(box.left + reach)] += 1;
+    }
+  }
+  // reach < 8 means sqrt(1 - lambda) < 1/2: a quarter of them, within five standard deviations.
+  CHECK(small / static_cast<double>(n) ==
+        Approx(0.25).margin(5 * std::sqrt(0.25 * 0.75 / static_cast<double>(n))));
+  // Uniform over the pixels from 4 on, which no reach below 4 can bring to the edge.
+  double total = 0;
+  for (std::size_t x = 4; x < 32; ++x) {
+    total += centre[x];
+  }
+  double chi_square = 0;
+  for (std::size_t x = 4; x < 32; ++x) {
+    chi_square += std::pow(centre[x] - total / 28, 2) / (total / 28);
+  }
+  CHECK(chi_square < 27 + 5 * std::sqrt(54.0));
+}
+
+TEST_CASE("MixUp, CutMix: rows add up to 1, layouts stay, seeds and threads", "[transforms]") {
+  torch::manual_seed(3);
+  const auto images = torch::randn({16, 3, 8, 8}).contiguous(at::MemoryFormat::ChannelsLast);
+  const auto labels = torch::arange(16).remainder(4);
+  const auto check = [&](const auto& mix) {
+    const auto mixed = mix(images, labels, 7);
+    CHECK(mixed.images.is_contiguous(at::MemoryFormat::ChannelsLast));
+    CHECK(torch::allclose(mixed.targets.sum(1), torch::ones({16})));
+    CHECK(mix(images.contiguous(), labels, 7).images.equal(mixed.images));
+    CHECK(mix(images, labels, 7).images.equal(mixed.images));
+    {
+      const rt::testing::Threads threads(1);
+      CHECK(mix(images, labels, 7).images.equal(mixed.images));
+    }
+    torch::manual_seed(5);
+    const auto first = mix(images, labels);
+    const auto second = mix(images, labels);
+    CHECK_FALSE(first.targets.equal(second.targets));
+    torch::manual_seed(5);
+    CHECK(mix(images, labels).targets.equal(first.targets));
+    // What the losses make of soft targets is the mixture of the losses.
+    const auto logits = torch::randn({16, 4});
+    const auto before_it = labels.roll(1, 0);
+    const double lambda = number(mixed.targets[0][0]);  // labels 0 and 3 are mixed
+    const torch::Tensor wanted =
+        lambda * torch::nn::functional::cross_entropy(logits, labels) +
+        (1 - lambda) * torch::nn::functional::cross_entropy(logits, before_it);
+    const torch::Tensor loss = torch::nn::functional::cross_entropy(logits, mixed.targets);
+    CHECK(torch::allclose(loss, wanted, 1e-5));
+  };
+  check(MixUp(4, 0.4));
+  check(CutMix(4));
+}
+
+TEST_CASE("MixUp, CutMix: bad input is named", "[transforms]") {
+  const auto images = torch::zeros({4, 3, 8, 8});
+  const auto labels = torch::zeros({4}, torch::kLong);
+  CHECK(contains(error_of([] { MixUp(0); }), "MixUp: wanted at least 1 class, got 0"));
+  CHECK(contains(error_of([] { MixUp(10, 0); }), "positive, finite alpha, got 0"));
+  CHECK(contains(error_of([] { CutMix(10, std::nan("")); }), "CutMix: wanted a positive, finite"));
+  CHECK(contains(error_of([&] { MixUp(10)(images.to(torch::kByte), labels); }), "got Byte"));
+  CHECK(contains(error_of([&] { MixUp(10)(images, labels.to(torch::kInt)); }), "got Int [4]"));
+  CHECK(contains(error_of([&] { CutMix(10)(images, labels.slice(0, 0, 3)); }), "shape [4]"));
+  CHECK(contains(error_of([&] { CutMix(10)(torch::zeros({4, 3}), labels); }), "at least 3"));
+  CHECK_FALSE(error_of([&] { MixUp(10)(images, labels + 10); }).empty());
+}
