@@ -24,7 +24,7 @@ namespace regtorch {
 ///
 /// Options and errors are DisturbLabel's. No gradient flows through the choice.
 ///
-/// Source: Kim, Lukashonak, Tarepakdee, Zavalich, Islam Arif, "Disturbing target values for neural
+/// Source: Kim, Lukashonak, Tarepakdee, Zavalich, Arif, "Disturbing target values for neural
 /// network regularization", arXiv 2110.05003, 2021.
 class DirectionalDisturbLabelImpl : public torch::nn::Cloneable<DirectionalDisturbLabelImpl> {
  public:

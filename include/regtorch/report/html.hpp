@@ -14,9 +14,9 @@ namespace regtorch::report {
 /// A page of text, tables and pictures in one file, which needs nothing else to be shown. Texts may
 /// hold any bytes: markup in them is shown, not obeyed.
 ///
-///     write_html(HtmlPage("Results").text("Three seeds.").table(table).svg(svg_bar_chart(bars,
-///     labels)),
-///                "report.html");
+///     HtmlPage page("Results");
+///     page.text("Three seeds.").table(table).svg(svg_bar_chart(bars, "Accuracy", "percent"));
+///     write_html(page, "report.html");
 class HtmlPage {
  public:
   explicit HtmlPage(std::string_view title) : title_(xml_text(title)) {}

@@ -20,7 +20,7 @@ namespace regtorch::report {
 struct Bar {
   std::string name;       ///< stands to its left
   double value;           ///< its length, from 0; at least 0, at most kLargestTick
-  double half_width = 0;  ///< of an interval around it, drawn as a whisker; none if not finite
+  double half_width = 0;  ///< of an interval around it, drawn as a whisker if finite and above 0
   std::string label;      ///< stands to its right: the value in words
 };
 
@@ -51,7 +51,7 @@ inline std::string svg_bar_chart(const std::vector<Bar>& bars, const std::string
     names = std::max(names, FittedText(bar.name, kWidth / 3).width);
     labels = std::max(labels, FittedText(bar.label, kWidth / 4).width);
     const double end = bar.value + bar.half_width;
-    longest = std::max(longest, std::abs(end) <= kLargestTick ? end : bar.value);
+    longest = std::max({longest, bar.value, std::abs(end) <= kLargestTick ? end : 0});
   }
   const AxisTicks ticks = axis_ticks(0, longest, 8);
   const double left = kMargin + names + 10;

@@ -6,7 +6,6 @@
 #include <optional>
 
 #include <ATen/core/Tensor.h>
-#include <ATen/core/grad_mode.h>
 #include <ATen/ops/roll.h>
 
 #include "regtorch/core/key.hpp"
@@ -18,9 +17,10 @@ namespace regtorch::transforms {
 /// CutMix: pastes a box of the sample before it in the batch (for the first: the last) into each
 /// image, and mixes their labels by area.
 ///
-/// For one lambda ~ Beta(alpha, alpha) a batch, the box has the sides 2 floor(sqrt(1 - lambda) / 2
-/// * H) and 2 floor(sqrt(1 - lambda) / 2 * W) and its centre at a uniformly random pixel; what of
-/// it lies outside is cut off. With the share lambda' of the image that is left,
+/// For one lambda ~ Beta(alpha, alpha) a batch, the box reaches floor(sqrt(1 - lambda) / 2 * H)
+/// rows up and down, and floor(sqrt(1 - lambda) / 2 * W) columns left and right, of a uniformly
+/// random pixel; what of it lies outside is cut off. With the share lambda' of the image that is
+/// left,
 ///
 ///     t_i = lambda' onehot(y_i) + (1 - lambda') onehot(y_(i-1))
 ///
@@ -43,8 +43,7 @@ class CutMix {
   /// @param labels  int64 [B], each in [0, num_classes)
   /// @param seed    default: drawn from LibTorch's default CPU generator
   /// @throws c10::ValueError for other types or shapes; c10::Error for a label out of range (on
-  /// CUDA
-  ///         a device-side assert)
+  ///         CUDA a device-side assert)
   Mixed operator()(const at::Tensor& images, const at::Tensor& labels,
                    std::optional<std::uint64_t> seed = std::nullopt) const {
     return (*this)(images, labels, Key{seed_or_draw(seed)}, 0);

@@ -16,10 +16,10 @@ namespace regtorch::transforms {
 /// The centre (cy, cx) is uniform over the pixels (bias below 2^-32). Covered are the rows
 /// [cy - floor(size / 2), cy - floor(size / 2) + size) and the columns likewise.
 ///
-/// @param size  side of the square in pixels, at least 1
+/// @param size  side of the square in pixels, in [1, 32768)
 /// @param fill  red, green and blue, in the units that values have at this place of the pipeline;
 ///              default 0: after Normalize that is the mean, before it black
-/// @throws c10::ValueError if the size is below 1 or the fill not finite
+/// @throws c10::ValueError if the size is out of range or the fill not finite
 ///
 /// Source: DeVries, Taylor, "Improved regularization of convolutional neural networks with Cutout",
 /// 2017.

@@ -15,7 +15,7 @@ namespace regtorch::transforms {
 
 /// A batch in which each sample is a mixture of two.
 struct Mixed {
-  at::Tensor images;   ///< as they came
+  at::Tensor images;   ///< of the type and shape that came
   at::Tensor targets;  ///< float32 [B,num_classes]: the probability of each class
 };
 

@@ -16,8 +16,8 @@ namespace regtorch::transforms {
 /// MixUp: trains on lines between samples. Each sample is mixed with the one before it in the batch
 /// (the first with the last), and so are their labels:
 ///
-///     x_i <- lambda x_i + (1 - lambda) x_(i-1),    t_i = lambda onehot(y_i) + (1 - lambda)
-///     onehot(y_(i-1))
+///     x_i <- lambda x_i + (1 - lambda) x_(i-1)
+///     t_i  = lambda onehot(y_i) + (1 - lambda) onehot(y_(i-1))
 ///
 /// with one lambda ~ Beta(alpha, alpha) a batch.
 ///
@@ -43,8 +43,7 @@ class MixUp {
   /// @param labels  int64 [B], each in [0, num_classes)
   /// @param seed    default: drawn from LibTorch's default CPU generator
   /// @throws c10::ValueError for other types or shapes; c10::Error for a label out of range (on
-  /// CUDA
-  ///         a device-side assert)
+  ///         CUDA a device-side assert)
   Mixed operator()(const at::Tensor& images, const at::Tensor& labels,
                    std::optional<std::uint64_t> seed = std::nullopt) const {
     return (*this)(images, labels, Key{seed_or_draw(seed)}, 0);

@@ -16,7 +16,7 @@ namespace regtorch::transforms {
 
 /// What RandomErasing erases, and with what.
 struct RandomErasingOptions {
-  /// The probability that an image is touched, in [0, 1]; default 0.5.
+  /// The probability that a rectangle is tried, in [0, 1]; default 0.5.
   TORCH_ARG(double, p) = 0.5;
   /// The least and the greatest share of the image's area, 0 < least <= greatest <= 1; default
   /// (0.02, 0.33).
@@ -35,11 +35,13 @@ struct RandomErasingOptions {
 
 /// Replaces a rectangle of an image with probability p.
 ///
-///     area = u * H * W,  u uniform in scale;    r = exp(v),  v uniform in [log ratio.first, log
-///     ratio.second] height = round(sqrt(area * r)),           width = round(sqrt(area / r))
+///     area   = u * H * W,              u uniform in scale
+///     r      = exp(v),                 v uniform in [log(ratio.first), log(ratio.second)]
+///     height = round(sqrt(area * r))
+///     width  = round(sqrt(area / r))
 ///
-/// at a uniformly random place. A rectangle that is not smaller than the image in both directions
-/// is drawn again, up to ten times; after that the image stays as it is.
+/// at a uniformly random place. A rectangle as high as the image, or as wide, is drawn again, up to
+/// ten times; after that the image stays as it is.
 ///
 /// @throws c10::ValueError for an option out of range
 ///

@@ -13,6 +13,8 @@ namespace regtorch::transforms {
 ///
 ///     0.2989 red + 0.587 green + 0.114 blue
 ///
+/// It stands before Normalize, where channels have the same scale.
+///
 /// @param p  probability in [0, 1]; default 0.1
 /// @throws c10::ValueError if p is outside [0, 1]
 ///
