@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
   bool without = false;
   CLI::App app("Trains on CIFAR-10 with batch normalization, or without.");
   examples::add_flags(app, settings);
+  examples::add_stopping_flags(app, settings);
   app.add_flag("--without", without, "leave batch normalization out");
 
   return examples::run(app, settings, argc, argv, [&](rt::StopOnInterrupt& interrupt) {

@@ -53,11 +53,6 @@ inline void add_flags(CLI::App& app, Settings& settings) {
   app.add_option("--model", settings.model, "resnet18, resnet34, alexnet or cnn");
   app.add_option("--epochs", settings.epochs, "passes over the training images")
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--patience", settings.patience,
-                 "stop after so many epochs without improvement; 0: never")
-      ->check(CLI::NonNegativeNumber);
-  app.add_option("--remember-below", settings.remember_below,
-                 "validation loss from which on the best weights are remembered");
   app.add_option("--batch-size", settings.batch_size, "images in a training batch")
       ->check(CLI::PositiveNumber);
   app.add_option("--train-size", settings.train_size,
@@ -72,6 +67,15 @@ inline void add_flags(CLI::App& app, Settings& settings) {
   app.add_option("--threads", settings.threads, "CPU threads (default: LibTorch's choice)")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--out", settings.out, "folder for the results");
+}
+
+/// The flags of programs with one fit.
+inline void add_stopping_flags(CLI::App& app, Settings& settings) {
+  app.add_option("--patience", settings.patience,
+                 "stop after so many epochs without improvement; 0: never")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--remember-below", settings.remember_below,
+                 "validation loss from which on the best weights are remembered");
 }
 
 /// Training, validation and test images.

@@ -6,9 +6,9 @@
 //
 // Methods with a strength (weight decay, dropout rate, noise rate, smoothing) are tried with each
 // of two on the first seed; the one of the higher validation accuracy is used. Test images choose
-// nothing. Each finished run is kept in OUT/runs: what is cut off goes on where it was when started
-// again. Writes report.html (a table and two pictures in one page), methods.md, accuracy.svg and
-// validation_loss.svg. Measured results: docs/experiments.md.
+// nothing. Each finished run is kept in OUT/runs, and not run again when the program, cut off, is
+// started again. Writes report.html (a table and two pictures in one page), methods.md,
+// accuracy.svg and validation_loss.svg. Measured results: docs/experiments.md.
 
 #include <algorithm>
 #include <cmath>
@@ -34,7 +34,6 @@ struct Method {
   std::string name;
   std::vector<double> strengths;  // to choose from; none for a method that has no strength
   void (*apply)(Recipe&, double strength);
-  bool best_epoch = false;  // judged with the weights of the best validation loss
 };
 
 const std::vector<Method> kMethods{
@@ -70,6 +69,8 @@ void save(const Outcome& outcome, const std::filesystem::path& file) {
 Outcome load(const std::filesystem::path& file) {
   const rt::TensorDict state = rt::load_state_dict(file);
   const torch::Tensor losses = state["validation_loss"];
+  TORCH_CHECK_VALUE(state["numbers"].numel() == 8, file, ": wanted 8 numbers, got ",
+                    state["numbers"].numel(), "; remove it to run that again");
   const auto* n = state["numbers"].const_data_ptr<double>();
   return {n[0],
           n[1],
@@ -109,13 +110,16 @@ std::optional<Outcome> train(const examples::Settings& base, const examples::Dat
                                rt::transforms::RandomHorizontalFlip(),
                                rt::transforms::Normalize({0.5, 0.5, 0.5}, {0.5, 0.5, 0.5})});
   auto validation = examples::evaluation_batches(settings, data.validation, examples::normalize());
-  rt::EarlyStopping stopper(
-      rt::EarlyStoppingOptions().patience(std::nullopt).restore_best_weights(true));
+  rt::EarlyStopping stopper(rt::EarlyStoppingOptions()
+                                .patience(std::nullopt)
+                                .check_finite(false)
+                                .restore_best_weights(true));
   const rt::History history =
       trainer.fit(recipe.augment ? augmented : plain, validation, stopper, interrupt);
-  if (interrupt.interrupted()) {
+  if (static_cast<std::int64_t>(history.epochs.size()) < settings.epochs) {
     return std::nullopt;
   }
+  TORCH_CHECK(stopper.best_epoch() > 0, "wanted a finite validation loss in some epoch, got none");
 
   const auto accuracy = [&](const rt::data::Subset& part) {
     auto batches = examples::evaluation_batches(settings, part, examples::normalize());
@@ -155,6 +159,7 @@ void check_settings(const examples::Settings& settings, const examples::Data& da
       .set("epochs", settings.epochs)
       .set("batch_size", settings.batch_size)
       .set("bf16", settings.bf16)
+      .set("device", settings.device)
       .set("seed", settings.seed);
   const auto file = settings.out / "settings.json";
   std::ifstream stream(file);
@@ -198,9 +203,11 @@ class Comparison {
   std::vector<Outcome> run_all(const std::string& name, const Recipe& recipe, std::uint64_t seeds) {
     std::vector<Outcome> outcomes;
     for (std::uint64_t seed = settings_.seed; seed < settings_.seed + seeds; ++seed) {
-      if (const auto outcome = run(name, recipe, seed)) {
-        outcomes.push_back(*outcome);
+      const auto outcome = run(name, recipe, seed);
+      if (!outcome.has_value()) {
+        break;
       }
+      outcomes.push_back(*outcome);
     }
     return outcomes;
   }
@@ -365,7 +372,9 @@ int main(int argc, char** argv) {
       }
     }
     rows.insert(rows.begin() + 2, Row{"early stopping", rows.front().outcomes, true});
-    rows.push_back({"all together", comparison.run_all("all together", everything, seeds), true});
+    const std::string all = text("all together %g %g %g %g", everything.weight_decay,
+                                 everything.dropout, everything.alpha, everything.smoothing);
+    rows.push_back({"all together", comparison.run_all(all, everything, seeds), true});
     if (!interrupt.interrupted()) {
       write_report(settings, data, rows, choices);
     }

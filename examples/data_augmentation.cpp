@@ -49,6 +49,7 @@ int main(int argc, char** argv) {
   std::string policy = "crop";
   CLI::App app("Trains on CIFAR-10 with augmented images.");
   examples::add_flags(app, settings);
+  examples::add_stopping_flags(app, settings);
   app.add_option("--policy", policy, "how images are changed")
       ->check(CLI::IsMember({"none", "crop", "cutout", "erasing", "color", "mixup", "cutmix"}));
 

@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
   bool directional = false;
   CLI::App app("Trains on CIFAR-10 with a part of the labels disturbed.");
   examples::add_flags(app, settings);
+  examples::add_stopping_flags(app, settings);
   app.add_option("--alpha", alpha, "noise rate in percent: labels drawn anew from all classes");
   app.add_flag("--directional", directional, "disturb only where the model is sure of the label");
 

@@ -108,11 +108,11 @@ int main(int argc, char** argv) {
   app.add_option("--threads", settings.threads, "CPU threads (default: LibTorch's choice)");
   app.add_option("--out", settings.out, "folder for the results");
 
-  return examples::run(app, settings, argc, argv, [&](rt::StopOnInterrupt&) {
+  return examples::run(app, settings, argc, argv, [&](rt::StopOnInterrupt& interrupt) {
     rt::report::Table table{{"problem", "alpha %", "sigma", "plain RMSE", "disturbed RMSE",
                              "difference", "noise in the targets"},
                             {}};
-    std::vector<rt::report::Bar> bars;
+    std::vector<std::string> pictures;
     for (const Problem& problem : kProblems) {
       double alpha = 0;
       double sigma = 0;
@@ -122,6 +122,9 @@ int main(int argc, char** argv) {
           double sum = 0;
           constexpr std::uint64_t kChoosing = 5;  // seeds that the comparison does not use
           for (std::uint64_t seed = 0; seed < kChoosing; ++seed) {
+            if (interrupt.interrupted()) {
+              return;
+            }
             sum += fit(problem, settings.seed + seeds + seed, settings.epochs, a, s).validation;
           }
           std::printf("%s, alpha %g %%, sigma %g: validation RMSE %.4f\n", problem.name, a, s,
@@ -137,6 +140,9 @@ int main(int argc, char** argv) {
       std::vector<double> disturbed;
       std::vector<double> differences;
       for (std::uint64_t seed = settings.seed; seed < settings.seed + seeds; ++seed) {
+        if (interrupt.interrupted()) {
+          return;
+        }
         plain.push_back(fit(problem, seed, settings.epochs, 0, 0).test);
         disturbed.push_back(fit(problem, seed, settings.epochs, alpha, sigma).test);
         differences.push_back(disturbed.back() - plain.back());
@@ -145,22 +151,24 @@ int main(int argc, char** argv) {
       table.rows.push_back({problem.name, c10::str(alpha), c10::str(sigma), interval(plain, format),
                             interval(disturbed, format), interval(differences, "%+.4f \u00b1 %.4f"),
                             c10::str(problem.noise)});
+      std::vector<rt::report::Bar> bars;
       for (const auto& [kind, values] : {std::pair{"plain", plain}, {"disturbed", disturbed}}) {
         const auto [mean, half_width] = rt::report::confidence_interval(values);
-        bars.push_back(
-            {c10::str(problem.name, ", ", kind), mean, half_width, interval(values, "%.3f")});
+        bars.push_back({kind, mean, half_width, interval(values, "%.3f \u00b1 %.3f")});
       }
+      pictures.push_back(rt::report::svg_bar_chart(bars, problem.name, "test RMSE"));
     }
     const auto text = c10::str("Test RMSE, mean over ", seeds,
                                " seeds with 95 % confidence intervals (Student's t; differences "
                                "are paired), 100 training samples, ",
                                settings.epochs, " epochs.");
     rt::write_file(settings.out / "disturb_value.md", c10::str(text, "\n\n", table.markdown()));
-    rt::report::write_html(rt::report::HtmlPage("DisturbValue against plain training")
-                               .text(text)
-                               .table(table)
-                               .svg(rt::report::svg_bar_chart(bars, "Test RMSE", "")),
-                           settings.out / "report.html");
+    rt::report::HtmlPage page("DisturbValue against plain training");
+    page.text(text).table(table);
+    for (const std::string& picture : pictures) {
+      page.svg(picture);
+    }
+    rt::report::write_html(page, settings.out / "report.html");
     std::printf("\n%s\n\n%s\nwrote %s\n", text.c_str(), table.markdown().c_str(),
                 (settings.out / "report.html").c_str());
   });

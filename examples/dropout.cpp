@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
   double rate = 0.5;
   CLI::App app("Trains on CIFAR-10 with dropout.");
   examples::add_flags(app, settings);
+  examples::add_stopping_flags(app, settings);
   app.add_option("--rate", rate, "share of the units left out, in [0, 1)");
 
   return examples::run(app, settings, argc, argv, [&](rt::StopOnInterrupt& interrupt) {

@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
   examples::Settings settings;
   CLI::App app("Trains on CIFAR-10 and compares the last weights with the best ones.");
   examples::add_flags(app, settings);
+  examples::add_stopping_flags(app, settings);
 
   return examples::run(app, settings, argc, argv, [&](rt::StopOnInterrupt& interrupt) {
     const examples::Data data = examples::load_data(settings);
@@ -26,12 +27,7 @@ int main(int argc, char** argv) {
     rt::Trainer trainer(model, optimizer, criterion,
                         rt::TrainerOptions().epochs(settings.epochs).autocast(settings.autocast()));
 
-    rt::EarlyStoppingOptions stopping;
-    stopping.restore_best_weights(true).patience(std::nullopt);
-    if (settings.patience > 0) {
-      stopping.patience(settings.patience);
-    }
-    rt::EarlyStopping stopper(stopping);
+    auto stopper = examples::stopper(settings);
     // The fit ends with the best weights in the model.
     examples::fit_and_report({"early_stopping", settings, data, interrupt}, model, trainer, train,
                              stopper);

@@ -1,10 +1,9 @@
 // L2 regularization on CIFAR-10, the study text's experiment: Adam adds weight_decay times each
 // weight to its gradient, which pulls the weights towards 0.
 //
-//     l2_regularization --data FOLDER --bf16                        weight decay 1e-3
-//     l2_regularization --data FOLDER --bf16 --decay-groups         none on biases and
-//     normalization l2_regularization --data FOLDER --bf16 --max-norm 3           and filters of
-//     norm 3 at most
+//     l2_regularization --data FOLDER --bf16                    weight decay 1e-3
+//     l2_regularization --data FOLDER --bf16 --decay-groups     none on biases and normalization
+//     l2_regularization --data FOLDER --bf16 --max-norm 3       and filters of norm 3 at most
 //
 // Measured results, beside those of the other methods: docs/experiments.md.
 
@@ -31,6 +30,7 @@ int main(int argc, char** argv) {
   double max_norm = 0;
   CLI::App app("Trains on CIFAR-10 with L2 regularization.");
   examples::add_flags(app, settings);
+  examples::add_stopping_flags(app, settings);
   app.add_option("--weight-decay", weight_decay, "strength of the pull towards 0")
       ->check(CLI::NonNegativeNumber);
   app.add_flag("--decay-groups", decay_groups, "decay no biases and no normalization weights");

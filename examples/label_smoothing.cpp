@@ -3,9 +3,8 @@
 // to grow without end. Validation and test use the plain cross entropy, so that their losses can
 // be compared with those of other experiments.
 //
-//     label_smoothing --data FOLDER --bf16                       smoothing 0.2 over the other
-//     classes label_smoothing --data FOLDER --bf16 --all-classes         over all classes, as
-//     PyTorch does
+//     label_smoothing --data FOLDER --bf16                   0.2, over the other classes
+//     label_smoothing --data FOLDER --bf16 --all-classes     over all classes, as PyTorch does
 //
 // Measured results, beside those of the other methods: docs/experiments.md.
 
@@ -17,6 +16,7 @@ int main(int argc, char** argv) {
   bool all_classes = false;
   CLI::App app("Trains on CIFAR-10 with smoothed labels.");
   examples::add_flags(app, settings);
+  examples::add_stopping_flags(app, settings);
   app.add_option("--smoothing", smoothing, "what is taken from the label, in [0, 1]");
   app.add_flag("--all-classes", all_classes,
                "spread it over all classes, not the other ones alone");

@@ -52,3 +52,45 @@ TEST_CASE("beta_number: is distributed as Beta(a, a)", "[kernels]") {
   }
   CHECK(sum / 1000 == Approx(0.5).margin(0.08));  // five standard deviations
 }
+
+TEST_CASE("beta_number: mean, variance and shape at 0.2, 1 and 3", "[kernels]") {
+  constexpr int kCount = 20000;
+  for (const double a : {0.2, 1.0, 3.0}) {
+    std::vector<double> values;
+    double sum = 0;
+    double squares = 0;
+    for (std::uint64_t i = 0; i < kCount; ++i) {
+      rt::kernels::RandomWords random({10, 0, 1}, i);
+      values.push_back(rt::kernels::beta_number(a, a, random));
+      sum += values.back() - 0.5;
+      squares += std::pow(values.back() - 0.5, 2);
+    }
+    INFO("a = " << a);
+    const double variance = 1 / (4 * (2 * a + 1));
+    // Of (x - 1/2)^2: the fourth central moment is 3 (2a + 1) / (2a + 3) times variance^2.
+    const double spread = variance * std::sqrt(3 * (2 * a + 1) / (2 * a + 3) - 1);
+    CHECK(std::abs(sum / kCount) < 5 * std::sqrt(variance / kCount));
+    CHECK(std::abs(squares / kCount - variance) < 5 * spread / std::sqrt(double{kCount}));
+    // The shares below some points, against the integral of t^(a-1) (1-t)^(a-1) to x <= 1/2 with
+    // t = v^(1/a), which has no pole at 0.
+    const auto integral = [a](double x) {
+      const int steps = 20000;
+      const double end = std::pow(x, a);
+      double area = 0;
+      for (int s = 0; s < steps; ++s) {
+        area += std::pow(1 - std::pow((s + 0.5) / steps * end, 1 / a), a - 1) * end / steps;
+      }
+      return area / a;
+    };
+    for (const double x : {1e-6, 1e-3, 0.05, 0.2, 0.4}) {
+      const double wanted = integral(x) / (2 * integral(0.5));
+      const auto below =
+          std::count_if(values.begin(), values.end(), [x](double v) { return v < x; });
+      const auto above =
+          std::count_if(values.begin(), values.end(), [x](double v) { return v > 1 - x; });
+      const double margin = 5 * std::sqrt(wanted * (1 - wanted) / kCount) + 1.0 / kCount;
+      CHECK(static_cast<double>(below) / kCount == Approx(wanted).margin(margin).epsilon(0));
+      CHECK(static_cast<double>(above) / kCount == Approx(wanted).margin(margin).epsilon(0));
+    }
+  }
+}

@@ -168,9 +168,51 @@ TEST_CASE("DisturbLabel: ignored labels stay, others out of range are named", "[
     REQUIRE(contains(message, "wanted labels in [0, 10) or -100"));
     REQUIRE(contains(message, "got " + std::to_string(wrong) + " at place 257"));
   }
+  const auto first_of_many = torch::full({60000}, 10, torch::kLong);
+  first_of_many.slice(0, 0, 140).fill_(1);
+  REQUIRE(contains(error_of([&] { seeded(30, 10, 2)(first_of_many); }), "got 10 at place 140"));
+  REQUIRE(contains(error_of([&] {
+                     rt::DisturbLabel(rt::DisturbLabelOptions(30, 10).ignore_index(
+                         std::int64_t{1} << 32))(torch::zeros({3}, torch::kInt));
+                   }),
+                   "fits Int labels"));
   labels[257] = 255;
   REQUIRE_NOTHROW(rt::DisturbLabel(rt::DisturbLabelOptions(30, 10).ignore_index(255))(
       labels.masked_fill(labels.eq(-100), 255)));
+}
+
+TEST_CASE("DisturbLabel: ATen's composition for other devices gives the same labels", "[labels]") {
+  for (const double alpha : {5.0, 30.0, 100.0}) {
+    for (const std::int64_t size : {0, 1, 4, 127, 128, 129, 1000}) {
+      for (const std::int64_t ignore_index : {-100, 10, 3}) {
+        auto labels = torch::arange(size, torch::kLong).remainder(10);
+        labels.slice(0, 0, size, 7).fill_(ignore_index);
+        rt::DisturbLabel disturb(
+            rt::DisturbLabelOptions(alpha, 10).seed(6).ignore_index(ignore_index));
+        const auto by_aten = [&](const torch::Tensor& of) {
+          return rt::detail::disturbed_by_aten(of, rt::kernels::DisturbRule::make(alpha / 100, 10),
+                                               ignore_index,
+                                               rt::Key{6}.stream(rt::Purpose::kDisturbLabel));
+        };
+        const auto wanted = disturb(labels);
+        REQUIRE(by_aten(labels).equal(wanted));
+        REQUIRE(by_aten(labels.to(torch::kInt)).equal(wanted.to(torch::kInt)));
+      }
+    }
+  }
+}
+
+TEST_CASE("DisturbLabel: the least alpha leaves nearly all labels alone", "[labels]") {
+  for (const std::uint32_t classes : {1u, 2u, 10u, 1000u}) {
+    const double least = rt::kernels::DisturbRule::least(classes);
+    const auto rule = rt::kernels::DisturbRule::make(least, classes);
+    CHECK(rule.shift < 32);
+    // Of the 2^32 words only the first few stand for a class.
+    CHECK(rule(2 * classes + 2) >= classes);
+    CHECK(rule(0xFFFFFFFFu) >= classes);
+    const auto labels = torch::zeros({10000}, torch::kLong);
+    CHECK(seeded(100 * least * (1 + 1e-12), classes, 1)(labels).equal(labels));
+  }
 }
 
 TEST_CASE("DisturbLabel: bad arguments are named", "[labels]") {
@@ -234,6 +276,10 @@ TEST_CASE("DirectionalDisturbLabel: maps, half types, gradients, errors", "[labe
   REQUIRE(make()(labels, logits).flatten().equal(make()(labels.flatten(), as_rows)));
   const auto sure = (torch::one_hot(labels, 10) * 20).movedim(-1, 1).to(torch::kBFloat16);
   REQUIRE(make()(labels, sure).equal(seeded(100, 10, 8)(labels)));
+  const auto with_void = torch::tensor({1, 255, 3}, torch::kLong);
+  const auto kept = rt::DirectionalDisturbLabel(rt::DisturbLabelOptions(30, 10).ignore_index(255))(
+      with_void, torch::randn({3, 10}));
+  CHECK(kept[1].item<std::int64_t>() == 255);
   auto leaf = torch::randn({3, 10}, torch::requires_grad());
   const auto few = torch::zeros({3}, torch::kLong);
   REQUIRE_FALSE(make()(few, leaf).requires_grad());

@@ -627,3 +627,29 @@ TEST_CASE("LabelSmoothingLoss keeps float32 under autocast, as ATen does", "[los
               .allclose(torch::autograd::grad({wanted}, {x})[0].to(torch::kFloat), 1e-2, 1e-6));
   }
 }
+
+TEST_CASE("LabelSmoothingLoss: any number of threads, the same bits", "[losses]") {
+  torch::manual_seed(12);
+  const auto logits = torch::randn({40001, 10}) * 3;
+  const auto classes = torch::randint(10, {40001}, torch::kLong);
+  const auto soft = torch::softmax(torch::randn({40001, 10}), 1);
+  for (const auto& targets : {classes, soft}) {
+    for (const bool weighted : {false, true}) {
+      rt::LabelSmoothingLossOptions options(10);
+      options.smoothing(0.2);
+      if (weighted) {
+        options.weight(torch::rand({10}) + 0.5);
+      }
+      const auto run = [&](int count) {
+        const rt::testing::Threads threads(count);
+        const auto leaf = logits.clone().requires_grad_();
+        const auto loss = rt::LabelSmoothingLoss(options)(leaf, targets);
+        loss.backward();
+        return torch::cat({leaf.grad().flatten(), loss.detach().view(1)});
+      };
+      const auto one = run(1);
+      CHECK(run(2).equal(one));
+      CHECK(run(7).equal(one));
+    }
+  }
+}

@@ -1,233 +1,180 @@
 #include "regtorch/transforms/color_jitter.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <limits>
 #include <map>
-#include <vector>
 
+#include "../kernels/hsv_reference.hpp"
 #include "catch.hpp"
-#include "images.hpp"
-#include "regtorch/transforms/normalize.hpp"
-#include "regtorch/transforms/pipeline.hpp"
-#include "regtorch/transforms/random_crop.hpp"
-#include "regtorch/transforms/random_grayscale.hpp"
-#include "regtorch/transforms/random_horizontal_flip.hpp"
+#include "reference.hpp"
 
-using regtorch::testing::contains;
-using regtorch::testing::error_of;
-using regtorch::testing::random_images;
+using namespace regtorch::testing;
 using rt::transforms::ColorJitter;
 using rt::transforms::ColorJitterOptions;
 using rt::transforms::Pipeline;
-using rt::transforms::RandomGrayscale;
+using Adjustment = ColorJitter::Adjustment;
 
 namespace {
 
-constexpr std::uint64_t kSeed = 5;
-
-template <class Transform>
-typename Transform::Draw draw(const Transform& transform, std::uint32_t place, std::int64_t index,
-                              rt::kernels::ImageSize size) {
-  const auto stream = rt::Key{kSeed}.stream(rt::Purpose::kPipeline);
-  rt::kernels::RandomWords random({stream.seed, stream.pass, stream.purpose + 4096 * place},
-                                  static_cast<std::uint64_t>(index));
-  return transform.draw(random, size);
-}
-
 torch::Tensor gray(const torch::Tensor& x) { return 0.2989 * x[0] + 0.587 * x[1] + 0.114 * x[2]; }
 
-/// Hue by way of HSV as textbooks have it, pixel by pixel: hue in degrees, then the six sectors.
-torch::Tensor turn_hue(const torch::Tensor& image, double turn) {
-  auto result = image.clone();
-  for (std::int64_t y = 0; y < image.size(1); ++y) {
-    for (std::int64_t x = 0; x < image.size(2); ++x) {
-      const double r = image[0][y][x].item<double>();
-      const double g = image[1][y][x].item<double>();
-      const double b = image[2][y][x].item<double>();
-      const double v = std::max({r, g, b});
-      const double c = v - std::min({r, g, b});
-      double degrees = 0;
-      if (c > 0) {
-        degrees = v == r   ? 60 * (g - b) / c
-                  : v == g ? 120 + 60 * (b - r) / c
-                           : 240 + 60 * (r - g) / c;
-      }
-      degrees = std::fmod(degrees + 360 * turn + 720, 360.0);
-      const double s = v > 0 ? c / v : 0;
-      const int sector = static_cast<int>(degrees / 60) % 6;
-      const double f = degrees / 60 - std::floor(degrees / 60);
-      const double p = v * (1 - s);
-      const double q = v * (1 - s * f);
-      const double t = v * (1 - s * (1 - f));
-      const std::array<std::array<double, 3>, 6> rgb{
-          {{v, t, p}, {q, v, p}, {p, v, t}, {p, q, v}, {t, p, v}, {v, p, q}}};
-      for (std::size_t channel = 0; channel < 3; ++channel) {
-        result[static_cast<std::int64_t>(channel)][y][x] =
-            rgb[static_cast<std::size_t>(sector)][channel];
+torch::Tensor turned(const torch::Tensor& x, double share) {
+  auto result = x.clone(at::MemoryFormat::Contiguous);
+  auto values = result.accessor<double, 3>();
+  for (std::int64_t row = 0; row < x.size(1); ++row) {
+    for (std::int64_t i = 0; i < x.size(2); ++i) {
+      const auto color =
+          hue_turned({values[0][row][i], values[1][row][i], values[2][row][i]}, share);
+      for (std::size_t c = 0; c < 3; ++c) {
+        values[static_cast<std::int64_t>(c)][row][i] = color[c];
       }
     }
   }
   return result;
 }
 
-/// The definition in float64, on a whole image, with what was drawn.
-torch::Tensor jitter(torch::Tensor x, const ColorJitter::Draw& drawn, const ColorJitterOptions& o) {
-  for (const auto step : drawn.order) {
-    const double f = drawn.amount[step];
-    if (step == ColorJitter::kBrightness && o.brightness() > 0) {
-      x = (f * x).clamp(0, 1);
-    } else if (step == ColorJitter::kContrast && o.contrast() > 0) {
-      x = (f * x + (1 - f) * gray(x).mean()).clamp(0, 1);
-    } else if (step == ColorJitter::kSaturation && o.saturation() > 0) {
-      x = (f * x + (1 - f) * gray(x).unsqueeze(0)).clamp(0, 1);
-    } else if (step == ColorJitter::kHue && o.hue() > 0) {
-      x = turn_hue(x, f);
-    }
-  }
-  return x;
+/// torchvision's formulas on the whole image, in the order drawn.
+auto jitter_step(const ColorJitterOptions& options) {
+  const ColorJitter jitter(options);
+  return Step{jitter, [=](std::uint32_t place, std::int64_t index, torch::Tensor x) {
+                const auto draw = drawn(jitter, place, index, x.size(1), x.size(2));
+                for (std::size_t i = 0; i < static_cast<std::size_t>(draw.count); ++i) {
+                  const double f = draw.factor[static_cast<std::size_t>(draw.order[i])];
+                  switch (draw.order[i]) {
+                    case Adjustment::kBrightness:
+                      x = (f * x).clamp(0, 1);
+                      break;
+                    case Adjustment::kContrast:
+                      x = (f * x + (1 - f) * gray(x).mean()).clamp(0, 1);
+                      break;
+                    case Adjustment::kSaturation:
+                      x = (f * x + (1 - f) * gray(x)).clamp(0, 1);
+                      break;
+                    case Adjustment::kHue:
+                      x = turned(x, f);
+                      break;
+                  }
+                }
+                return x;
+              }};
+}
+
+ColorJitterOptions all(double blend, double hue) {
+  return ColorJitterOptions().brightness(blend).contrast(blend).saturation(blend).hue(hue);
 }
 
 }  // namespace
 
-TEST_CASE("ColorJitter: each step and all of them, against the definition", "[transforms]") {
-  for (const auto& options :
-       {ColorJitterOptions().brightness(0.8), ColorJitterOptions().contrast(1.5),
-        ColorJitterOptions().saturation(1.2), ColorJitterOptions().hue(0.5),
-        ColorJitterOptions().brightness(0.4).contrast(0.4).saturation(0.4).hue(0.2)}) {
-    const ColorJitter transform(options);
-    for (const auto& [height, width] : {std::pair{1, 1}, {5, 31}, {4, 32}, {3, 33}, {9, 17}}) {
-      const auto images = random_images(6, height, width, 3);
-      const auto made = Pipeline{transform}(images, kSeed);
-      for (std::int64_t i = 0; i < 6; ++i) {
-        const auto drawn = draw(transform, 0, i, {height, width});
-        const auto wanted = jitter(images[i].to(torch::kDouble) / 255, drawn, options);
-        // At the corners of the colour circle float32 picks the neighbouring sector, where both
-        // give the same colour: no tolerance for that is needed.
-        CHECK(torch::allclose(made[i].to(torch::kDouble), wanted, 0, 5e-6));
-      }
-    }
+TEST_CASE("ColorJitter adjusts as torchvision's formulas do, each alone", "[transforms]") {
+  check_pipeline(0x1p-22, jitter_step(ColorJitterOptions().brightness(0.8)));
+  check_pipeline(0x1p-21, jitter_step(ColorJitterOptions().contrast(0.8)));
+  check_pipeline(0x1p-21, jitter_step(ColorJitterOptions().saturation(0.8)));
+  check_pipeline(0x1p-20, jitter_step(ColorJitterOptions().hue(0.5)));
+}
+
+TEST_CASE("ColorJitter in all orders, anywhere before Normalize", "[transforms]") {
+  // 40 images: of the 24 orders each test sees more than half.
+  check_pipeline(0x1p-18, jitter_step(all(0.4, 0.1)));
+  // Factors of up to 4: saturation and contrast multiply an earlier rounding by up to 4 + 3 each.
+  check_pipeline(0x1p-15, jitter_step(all(3, 0.5)), flip_step());
+  // The mean is that of the image that comes in, what a later crop cuts off included, and what an
+  // earlier one filled with zeros.
+  check_pipeline(0x1p-16, flip_step(), crop_step(40, 20), jitter_step(all(0.9, 0.5)),
+                 crop_step(11, 0), flip_step(), normalize_step());
+  // The second mean is taken over what the first jitter made.
+  check_pipeline(0x1p-16, jitter_step(ColorJitterOptions().contrast(0.9)), crop_step(37, 18),
+                 jitter_step(all(0.9, 0.2)), normalize_step());
+}
+
+TEST_CASE("ColorJitter leaves out what is 0", "[transforms]") {
+  const auto images = random_images(20, 9, 33);
+  CHECK(Pipeline{ColorJitter(ColorJitterOptions())}(images, 0).equal(Pipeline<>{}(images, 0)));
+  const ColorJitter jitter(ColorJitterOptions().contrast(0.5).hue(0.1));
+  for (std::int64_t i = 0; i < 100; ++i) {
+    const auto draw = drawn(jitter, 0, i, 9, 33);
+    REQUIRE(draw.count == 2);
+    CHECK(std::min(draw.order[0], draw.order[1]) == Adjustment::kContrast);
+    CHECK(std::max(draw.order[0], draw.order[1]) == Adjustment::kHue);
   }
 }
 
-TEST_CASE("ColorJitter: gray, black and white keep their hue", "[transforms]") {
-  auto images = torch::zeros({3, 3, 2, 2}, torch::kByte);
-  images[1].fill_(255);
-  images[2].fill_(100);
-  const auto made = Pipeline{ColorJitter(ColorJitterOptions().hue(0.5))}(images, kSeed);
-  CHECK(torch::allclose(made, images.to(torch::kFloat) / 255, 0, 1e-6));
-}
-
-TEST_CASE("ColorJitter: the mean is that of the image as it reaches the transform",
-          "[transforms]") {
-  // After a crop and a flip the mean is of what these left, also where a later crop cuts it off.
-  const auto options = ColorJitterOptions().contrast(0.9).brightness(0.5);
-  const ColorJitter transform(options);
-  const rt::transforms::RandomCrop first(20, 3);
-  const rt::transforms::RandomHorizontalFlip flip;
-  const rt::transforms::RandomCrop last(9, 0);
-  const auto images = random_images(8, 24, 40, 4);
-  const auto made = Pipeline{first, flip, transform, last}(images, kSeed);
-  REQUIRE(made.sizes() == c10::IntArrayRef({8, 3, 9, 9}));
-  for (std::int64_t i = 0; i < 8; ++i) {
-    const auto crop = draw(first, 0, i, {24, 40});
-    const auto padded = torch::nn::functional::pad(
-        images[i].to(torch::kDouble) / 255, torch::nn::functional::PadFuncOptions({3, 3, 3, 3}));
-    auto x = padded.narrow(1, crop.top + 3, 20).narrow(2, crop.left + 3, 20);
-    x = draw(flip, 1, i, {20, 20}).flip ? x.flip(2) : x;
-    x = jitter(x, draw(transform, 2, i, {20, 20}), options);
-    const auto cut = draw(last, 3, i, {20, 20});
-    x = x.narrow(1, cut.top, 9).narrow(2, cut.left, 9);
-    CHECK(torch::allclose(made[i].to(torch::kDouble), x, 0, 5e-6));
-  }
-}
-
-TEST_CASE("ColorJitter: two in a row, in other formats, and before Normalize", "[transforms]") {
-  const auto options = ColorJitterOptions().contrast(0.5).saturation(0.5);
-  const ColorJitter transform(options);
-  const rt::transforms::Normalize normalize({0.5, 0.5, 0.5}, {0.25, 0.25, 0.25});
-  const auto images = random_images(5, 33, 7, 6);
-  const auto indices = torch::tensor({11, 3, 5, 8, 1});
-  const Pipeline pipeline{transform, transform, normalize};
-  const auto made = pipeline(images, rt::Key{kSeed}, indices);
-  for (std::int64_t i = 0; i < 5; ++i) {
-    const auto index = indices[i].item<std::int64_t>();
-    auto x = images[i].to(torch::kDouble) / 255;
-    x = jitter(x, draw(transform, 0, index, {33, 7}), options);
-    x = jitter(x, draw(transform, 1, index, {33, 7}), options);
-    CHECK(torch::allclose(made[i].to(torch::kDouble), (x - 0.5) / 0.25, 0, 5e-5));
-  }
-  const auto last =
-      pipeline(images, rt::Key{kSeed}, indices, {torch::kBFloat16, at::MemoryFormat::ChannelsLast});
-  CHECK(last.equal(made.to(torch::kBFloat16)));
-  CHECK(pipeline(images.permute({0, 1, 3, 2}).contiguous().permute({0, 1, 3, 2}), rt::Key{kSeed},
-                 indices)
-            .equal(made));
-  const rt::testing::Threads threads(1);
-  CHECK(pipeline(images, rt::Key{kSeed}, indices).equal(made));
-  CHECK(pipeline(images.slice(0, 2, 3), rt::Key{kSeed}, indices.slice(0, 2, 3))[0].equal(made[2]));
-}
-
-TEST_CASE("ColorJitter: orders and factors are uniform", "[transforms]") {
-  const ColorJitter transform(
-      ColorJitterOptions().brightness(0.4).contrast(2).saturation(0.1).hue(0.3));
-  const int n = 24000;
-  std::map<std::array<ColorJitter::Step, 4>, int> orders;
-  std::array<std::vector<double>, 4> amounts;
-  for (int i = 0; i < n; ++i) {
-    const auto drawn = draw(transform, 0, i, {32, 32});
-    ++orders[drawn.order];
-    for (std::size_t k = 0; k < 4; ++k) {
-      amounts[k].push_back(drawn.amount[k]);
+TEST_CASE("ColorJitter's orders and factors are uniform and independent", "[transforms]") {
+  const ColorJitter jitter(
+      ColorJitterOptions().brightness(0.4).contrast(1.5).saturation(1).hue(0.2));
+  std::map<std::array<Adjustment, 4>, double> orders;
+  std::array<std::vector<double>, 4> factors;
+  for (std::int64_t i = 0; i < 24000; ++i) {
+    const auto draw = drawn(jitter, 0, i, 8, 8);
+    REQUIRE(draw.count == 4);
+    orders[draw.order] += 1;
+    for (std::size_t a = 0; a < 4; ++a) {
+      factors[a].push_back(draw.factor[a]);
     }
   }
   REQUIRE(orders.size() == 24);
-  double chi_square = 0;
+  std::vector<double> counts;
   for (const auto& [order, count] : orders) {
-    chi_square += std::pow(count - n / 24.0, 2) / (n / 24.0);
+    CHECK(std::is_permutation(order.begin(), order.end(),
+                              std::array{Adjustment::kBrightness, Adjustment::kContrast,
+                                         Adjustment::kSaturation, Adjustment::kHue}
+                                  .begin()));
+    counts.push_back(count);
   }
-  CHECK(chi_square < 23 + 5 * std::sqrt(46.0));
+  CHECK(looks_uniform(counts));
   const std::array<std::pair<double, double>, 4> ranges{
-      {{0.6, 1.4}, {0.0, 3.0}, {0.9, 1.1}, {-0.3, 0.3}}};
-  for (std::size_t k = 0; k < 4; ++k) {
-    const auto [low, high] = ranges[k];
-    std::sort(amounts[k].begin(), amounts[k].end());
-    CHECK(amounts[k].front() >= low - 1e-6);
-    CHECK(amounts[k].back() <= high + 1e-6);
-    double distance = 0;
-    for (int i = 0; i < n; ++i) {
-      const double share = (amounts[k][static_cast<std::size_t>(i)] - low) / (high - low);
-      distance = std::max(distance, std::abs(share - (i + 0.5) / n));
+      {{0.6, 1.4}, {0, 2.5}, {0, 2}, {-0.2, 0.2}}};
+  for (std::size_t a = 0; a < 4; ++a) {
+    const auto [low, high] = ranges[a];
+    CHECK(looks_uniform_between(factors[a], low, high, 1e-6));
+    for (std::size_t b = 0; b < a; ++b) {
+      const auto x = torch::tensor(factors[a], torch::kDouble);
+      const auto y = torch::tensor(factors[b], torch::kDouble);
+      const auto correlation = torch::corrcoef(torch::stack({x, y}))[0][1].item<double>();
+      CHECK(std::abs(correlation) < 5 / std::sqrt(24000));  // five deviations
     }
-    CHECK(distance < 1.95 / std::sqrt(n));
   }
 }
 
-TEST_CASE("RandomGrayscale: the formula for a share p of the images", "[transforms]") {
-  const auto images = random_images(3000, 2, 3, 8);
-  for (const double p : {0.0, 0.1, 0.7, 1.0}) {
-    const auto made = Pipeline{RandomGrayscale(p)}(images, kSeed);
-    const auto x = images.to(torch::kDouble) / 255;
-    const auto g = 0.2989 * x.select(1, 0) + 0.587 * x.select(1, 1) + 0.114 * x.select(1, 2);
-    int touched = 0;
-    for (std::int64_t i = 0; i < 3000; ++i) {
-      const bool gray = made[i][0].equal(made[i][1]) && made[i][1].equal(made[i][2]);
-      touched += gray ? 1 : 0;
-      const auto wanted = gray ? g[i].unsqueeze(0).expand({3, 2, 3}) : x[i];
-      REQUIRE(torch::allclose(made[i].to(torch::kDouble), wanted, 0, 1e-6));
-    }
-    CHECK(std::abs(touched / 3000.0 - p) <= 5 * std::sqrt(p * (1 - p) / 3000));
-  }
+TEST_CASE("ColorJitter refuses options out of range", "[transforms]") {
+  const auto error = [](const ColorJitterOptions& options) {
+    return error_of([&] { ColorJitter{options}; });
+  };
+  CHECK(contains(error(ColorJitterOptions().brightness(-0.1)),
+                 "ColorJitter: wanted a finite brightness of at least 0, got -0.1"));
+  CHECK(contains(error(ColorJitterOptions().contrast(std::nan(""))),
+                 "contrast of at least 0, got nan"));
+  CHECK(contains(error(ColorJitterOptions().saturation(std::numeric_limits<double>::infinity())),
+                 "saturation of at least 0, got inf"));
+  CHECK(contains(error(ColorJitterOptions().hue(0.6)),
+                 "ColorJitter: wanted a hue in [0, 0.5], got 0.6"));
+  CHECK(contains(error(ColorJitterOptions().hue(-0.1)), "got -0.1"));
 }
 
-TEST_CASE("ColorJitter, RandomGrayscale: bad options are named", "[transforms]") {
-  CHECK(contains(error_of([] { ColorJitter(ColorJitterOptions().brightness(-1)); }),
-                 "wanted a brightness of at least 0, got -1"));
-  CHECK(contains(error_of([] { ColorJitter(ColorJitterOptions().contrast(std::nan(""))); }),
-                 "contrast"));
-  CHECK(
-      contains(error_of([] { ColorJitter(ColorJitterOptions().saturation(-0.1)); }), "saturation"));
-  CHECK(contains(error_of([] { ColorJitter(ColorJitterOptions().hue(0.6)); }),
-                 "wanted a hue in [0, 0.5], got 0.6"));
-  CHECK(contains(error_of([] { RandomGrayscale(1.1); }), "wanted p in [0, 1], got 1.1"));
+TEST_CASE("ColorJitter is not alone: a user's transform may ask for a mean", "[transforms]") {
+  // Subtracts the mean of red, of every second image only.
+  struct Centre {
+    struct Draw {
+      bool centre;
+      float mean;
+    };
+    Draw draw(rt::kernels::RandomWords& random, rt::kernels::ImageSize) const {
+      return {random.next() % 2 == 0, 0};
+    }
+    bool needs_mean(const Draw& draw) const { return draw.centre; }
+    void measure(rt::kernels::PixelBlock block, const Draw&,
+                 float (&quantity)[rt::kernels::kLanes]) const {
+      std::copy(block.red, block.red + rt::kernels::kLanes, quantity);
+    }
+    void pixel(float& red, float&, float&, const Draw& draw, int, int) const { red -= draw.mean; }
+  };
+  const Step step{Centre{}, [](std::uint32_t place, std::int64_t index, const torch::Tensor& x) {
+                    auto result = x.clone();
+                    if (drawn(Centre{}, place, index, x.size(1), x.size(2)).centre) {
+                      result[0] -= x[0].mean();
+                    }
+                    return result;
+                  }};
+  check_pipeline(0x1p-23, step);
+  check_pipeline(0x1p-19, crop_step(40, 20), normalize_step(), step, crop_step(11, 3));
 }

@@ -159,12 +159,42 @@ TEST_CASE("MixUp, CutMix: rows add up to 1, layouts stay, seeds and threads", "[
   check(CutMix(4));
 }
 
+TEST_CASE("CutMix: every type and layout, a batch of one, an empty box", "[transforms]") {
+  torch::manual_seed(6);
+  const CutMix mix(4, 0.5);
+  const rt::Key key{1, 0};
+  std::int64_t empty = 0;
+  for (const auto type : {torch::kFloat, torch::kDouble, torch::kBFloat16, torch::kHalf}) {
+    for (const std::int64_t size : {1, 2, 5}) {
+      for (std::int64_t batch = 0; batch < 20; ++batch) {
+        const auto images =
+            torch::randn({size, 3, 8, 8}).to(type).contiguous(at::MemoryFormat::ChannelsLast);
+        const auto labels = torch::randint(4, {size}, torch::kLong);
+        const auto box = mix.box(key, batch, 8, 8);
+        const auto inside = torch::zeros({8, 8}, torch::kBool);
+        inside.slice(0, box.top, box.bottom).slice(1, box.left, box.right).fill_(true);
+        const double left = 1 - inside.to(torch::kDouble).mean().item<double>();
+        empty += left == 1 ? 1 : 0;
+        const auto mixed = mix(images, labels, key, batch);
+        CHECK(mixed.images.scalar_type() == type);
+        CHECK(mixed.images.is_contiguous(at::MemoryFormat::ChannelsLast));
+        CHECK(mixed.images.equal(torch::where(inside, images.roll(1, 0), images)));
+        const auto one_hot = torch::one_hot(labels, 4).to(torch::kDouble);
+        const torch::Tensor wanted = left * one_hot + (1 - left) * one_hot.roll(1, 0);
+        CHECK(torch::allclose(mixed.targets.to(torch::kDouble), wanted, 1e-6, 1e-7));
+      }
+    }
+  }
+  CHECK(empty > 0);        // that the loop saw empty boxes
+  CHECK(empty < 12 * 20);  // and others
+}
+
 TEST_CASE("MixUp, CutMix: bad input is named", "[transforms]") {
   const auto images = torch::zeros({4, 3, 8, 8});
   const auto labels = torch::zeros({4}, torch::kLong);
   CHECK(contains(error_of([] { MixUp(0); }), "MixUp: wanted at least 1 class, got 0"));
-  CHECK(contains(error_of([] { MixUp(10, 0); }), "positive, finite alpha, got 0"));
-  CHECK(contains(error_of([] { CutMix(10, std::nan("")); }), "CutMix: wanted a positive, finite"));
+  CHECK(contains(error_of([] { MixUp(10, 0); }), "a finite alpha of at least 1e-6, got 0"));
+  CHECK(contains(error_of([] { CutMix(10, std::nan("")); }), "CutMix: wanted a finite alpha"));
   CHECK(contains(error_of([&] { MixUp(10)(images.to(torch::kByte), labels); }), "got Byte"));
   CHECK(contains(error_of([&] { MixUp(10)(images, labels.to(torch::kInt)); }), "got Int [4]"));
   CHECK(contains(error_of([&] { CutMix(10)(images, labels.slice(0, 0, 3)); }), "shape [4]"));

@@ -2,196 +2,186 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
+#include <limits>
 
 #include "catch.hpp"
-#include "images.hpp"
-#include "regtorch/transforms/cutout.hpp"
-#include "regtorch/transforms/normalize.hpp"
-#include "regtorch/transforms/pipeline.hpp"
-#include "regtorch/transforms/random_crop.hpp"
+#include "reference.hpp"
 
-using regtorch::testing::contains;
-using regtorch::testing::error_of;
-using regtorch::testing::random_images;
-using rt::transforms::Cutout;
+using namespace regtorch::testing;
 using rt::transforms::Pipeline;
 using rt::transforms::RandomErasing;
 using rt::transforms::RandomErasingOptions;
 
 namespace {
 
-constexpr std::uint64_t kSeed = 6;
-
-template <class Transform>
-typename Transform::Draw draw(const Transform& transform, std::uint32_t place, std::int64_t index,
-                              rt::kernels::ImageSize size) {
-  const auto stream = rt::Key{kSeed}.stream(rt::Purpose::kPipeline);
-  rt::kernels::RandomWords random({stream.seed, stream.pass, stream.purpose + 4096 * place},
-                                  static_cast<std::uint64_t>(index));
-  return transform.draw(random, size);
+/// 1 inside the rectangle drawn, float64 [1,H,W].
+torch::Tensor rectangle(const RandomErasing::Draw& draw, const torch::Tensor& x) {
+  auto mask = torch::zeros({1, x.size(1), x.size(2)}, torch::kBool);
+  mask.narrow(1, draw.top, draw.height).narrow(2, draw.left, draw.width).fill_(true);
+  return mask;
 }
 
-/// A rectangle of a copy of `image`, filled; what lies outside is cut off.
-torch::Tensor filled(const torch::Tensor& image, std::int64_t top, std::int64_t left,
-                     std::int64_t bottom, std::int64_t right, const std::vector<double>& color) {
-  auto result = image.clone();
-  const auto clip = [](std::int64_t i, std::int64_t side) {
-    return std::min(std::max<std::int64_t>(i, 0), side);
-  };
-  for (std::int64_t c = 0; c < 3; ++c) {
-    result[c]
-        .slice(0, clip(top, image.size(1)), clip(bottom, image.size(1)))
-        .slice(1, clip(left, image.size(2)), clip(right, image.size(2)))
-        .fill_(color[static_cast<std::size_t>(c)]);
-  }
-  return result;
+auto erasing_step(const RandomErasingOptions& options) {
+  const RandomErasing erasing(options);
+  return Step{erasing, [=](std::uint32_t place, std::int64_t index, const torch::Tensor& x) {
+                const auto draw = drawn(erasing, place, index, x.size(1), x.size(2));
+                return torch::where(rectangle(draw, x), column(options.fill()), x);
+              }};
 }
 
-double chi_square(const std::vector<double>& counts) {
-  double total = 0;
-  for (const double count : counts) {
-    total += count;
-  }
-  const double expected = total / static_cast<double>(counts.size());
-  double sum = 0;
-  for (const double count : counts) {
-    sum += (count - expected) * (count - expected) / expected;
-  }
-  return sum;
+/// The noise as the header says it: three numbers a pixel from a stream of its own.
+auto noise_step(const RandomErasingOptions& options) {
+  const RandomErasing erasing(options);
+  return Step{erasing, [=](std::uint32_t place, std::int64_t index, const torch::Tensor& x) {
+                const auto draw = drawn(erasing, place, index, x.size(1), x.size(2));
+                auto result = x.clone();
+                auto values = result.accessor<double, 3>();
+                for (std::int64_t row = draw.top; row < draw.top + draw.height; ++row) {
+                  for (std::int64_t at = draw.left; at < draw.left + draw.width; ++at) {
+                    rt::kernels::RandomWords random({draw.noise_seed, 0, 0},
+                                                    static_cast<std::uint64_t>(row << 32 | at));
+                    for (std::int64_t c = 0; c < 3; ++c) {
+                      values[c][row][at] = rt::kernels::normal_number(random);
+                    }
+                  }
+                }
+                return result;
+              }};
 }
 
 }  // namespace
 
-TEST_CASE("Cutout: covers the square around its centre", "[transforms]") {
-  for (const int size : {1, 2, 7, 16, 100}) {
-    const Cutout cutout(size, {0.1, -2, 3});
-    for (const auto& [height, width] : {std::pair{1, 1}, {5, 31}, {8, 32}, {3, 33}, {45, 17}}) {
-      const auto images = random_images(7, height, width, 1);
-      const auto made = Pipeline{cutout}(images, kSeed);
-      for (std::int64_t i = 0; i < 7; ++i) {
-        // The centre, from the random words themselves.
-        const auto stream = rt::Key{kSeed}.stream(rt::Purpose::kPipeline);
-        const auto words = stream.block(static_cast<std::uint64_t>(i));
-        const auto at = [](std::uint32_t word, int side) {
-          return static_cast<std::int64_t>(word / 4294967296.0 * side);
-        };
-        const auto top = at(words[0], height) - size / 2;
-        const auto left = at(words[1], width) - size / 2;
-        const auto wanted = filled(images[i].to(torch::kFloat) / 255, top, left, top + size,
-                                   left + size, {0.1, -2, 3});
-        CHECK(torch::allclose(made[i], wanted, 0, 1e-6));
-      }
-    }
-  }
+TEST_CASE("RandomErasing fills a rectangle, anywhere in a pipeline", "[transforms]") {
+  check_pipeline(0x1p-23, erasing_step(RandomErasingOptions().p(0.7).fill({0.5, -1, 2})));
+  check_pipeline(0x1p-20, crop_step(33, 16), flip_step(), normalize_step(),
+                 erasing_step(RandomErasingOptions().p(1)));
+  check_pipeline(0x1p-20, erasing_step(RandomErasingOptions().p(1).scale({0.3, 0.6})),
+                 normalize_step(), crop_step(20, 10), flip_step(),
+                 erasing_step(RandomErasingOptions().fill({3, 3, 3})));
 }
 
-TEST_CASE("Cutout: centres are uniform, and cover the mean after Normalize", "[transforms]") {
-  const Cutout cutout(3);
-  std::vector<double> rows(8, 0);
-  std::vector<double> columns(20, 0);
-  for (int i = 0; i < 16000; ++i) {
-    const auto drawn = draw(cutout, 0, i, {8, 20});
-    rows.at(static_cast<std::size_t>(drawn.top + 1)) += 1;
-    columns.at(static_cast<std::size_t>(drawn.left + 1)) += 1;
-  }
-  CHECK(chi_square(rows) < 7 + 5 * std::sqrt(14.0));
-  CHECK(chi_square(columns) < 19 + 5 * std::sqrt(38.0));
-  const rt::transforms::Normalize normalize({0.4, 0.5, 0.6}, {0.2, 0.2, 0.2});
-  const auto images = random_images(4, 40, 40);
-  const auto before = Pipeline{Cutout(100, {0.4, 0.5, 0.6}), normalize}(images, kSeed);
-  const auto after = Pipeline{normalize, Cutout(100)}(images, kSeed);
-  CHECK(torch::allclose(before, after, 0, 1e-6));
-  CHECK(after.abs().max().item<double>() == 0);
+TEST_CASE("RandomErasing with noise, anywhere in a pipeline", "[transforms]") {
+  const auto options = RandomErasingOptions().p(0.7).noise(true);
+  check_pipeline(0x1p-20, normalize_step(), noise_step(options));
+  check_pipeline(0x1p-20, crop_step(33, 16), normalize_step(), noise_step(options), flip_step(),
+                 crop_step(20, 10), noise_step(options));
 }
 
-TEST_CASE("RandomErasing: erases what it draws, for a share p of the images", "[transforms]") {
-  const auto options = RandomErasingOptions().p(0.6).fill({0.25, 0.5, 1});
-  const RandomErasing erasing(options);
-  const rt::transforms::RandomCrop crop(20, 2);
-  const auto images = random_images(400, 24, 24, 2);
-  const auto cropped = Pipeline{crop}(images, kSeed);
-  const auto made = Pipeline{crop, erasing}(images, kSeed);
-  int touched = 0;
-  for (std::int64_t i = 0; i < 400; ++i) {
-    const auto d = draw(erasing, 1, i, {20, 20});
-    touched += d.height > 0 ? 1 : 0;
-    REQUIRE(made[i].equal(
-        filled(cropped[i], d.top, d.left, d.top + d.height, d.left + d.width, {0.25, 0.5, 1})));
-  }
-  CHECK(std::abs(touched / 400.0 - 0.6) < 5 * std::sqrt(0.24 / 400));
-  CHECK(Pipeline{RandomErasing(RandomErasingOptions().p(0))}(images, kSeed)
-            .equal(Pipeline{rt::transforms::RandomCrop(24)}(images, kSeed)));
-}
-
-TEST_CASE("RandomErasing: areas, ratios and places as the formula says", "[transforms]") {
-  const RandomErasing erasing(RandomErasingOptions().p(1).scale({0.1, 0.2}).ratio({0.5, 2.0}));
-  const int n = 20000;
-  const int side = 1000;  // rounding to whole pixels matters little
-  std::vector<double> areas(10, 0);
-  std::vector<double> ratios(10, 0);
-  std::vector<double> places(10, 0);
-  for (int i = 0; i < n; ++i) {
-    const auto d = draw(erasing, 0, i, {side, side});
-    REQUIRE(d.height > 0);
-    REQUIRE(d.top >= 0);
-    REQUIRE(d.top + d.height <= side);
-    REQUIRE(d.left >= 0);
-    REQUIRE(d.left + d.width <= side);
-    const auto bin = [](double share) {
-      return static_cast<std::size_t>(std::min(std::max(share, 0.0), 0.999) * 10);
-    };
-    areas[bin((d.height * d.width / 1e6 - 0.1) / 0.1)] += 1;
-    ratios[bin((std::log(static_cast<double>(d.height) / d.width) + std::log(2.0)) /
-               std::log(4.0))] += 1;
-    places[bin((d.top + 0.5) / (side - d.height + 1))] += 1;
-  }
-  for (const auto& counts : {areas, ratios, places}) {
-    CHECK(chi_square(counts) < 9 + 5 * std::sqrt(18.0));
-  }
-  // What never fits is given up after ten times; an image of one pixel has no smaller rectangle.
-  const RandomErasing wide(RandomErasingOptions().p(1).scale({1, 1}));
-  CHECK(draw(wide, 0, 0, {32, 32}).height == 0);
-  CHECK(draw(erasing, 0, 0, {1, 1}).height == 0);
-}
-
-TEST_CASE("RandomErasing: noise is standard normal and stays at its place", "[transforms]") {
-  const RandomErasing erasing(
-      RandomErasingOptions().p(1).scale({0.9, 0.9}).ratio({1, 1}).noise(true));
-  const auto images = torch::full({30, 3, 64, 64}, 255, torch::kByte);
-  const auto made = Pipeline{erasing}(images, kSeed);
-  std::vector<torch::Tensor> all;
-  for (std::int64_t i = 0; i < 30; ++i) {
-    const auto d = draw(erasing, 0, i, {64, 64});
-    all.push_back(made[i].narrow(1, d.top, d.height).narrow(2, d.left, d.width).flatten());
-  }
-  auto values = std::get<0>(torch::cat(all).to(torch::kDouble).sort());
+TEST_CASE("RandomErasing's noise is N(0, 1), independent between pixels, channels and images",
+          "[transforms]") {
+  // Rectangles of a third to a half of the image, all of whose own pixels are 1000 before.
+  const RandomErasing erasing(RandomErasingOptions().p(1).scale({0.4, 0.5}).noise(true));
+  const rt::transforms::Normalize shift({-1000, -1000, -1000}, {1, 1, 1});
+  const auto images = torch::zeros({64, 3, 32, 32}, torch::kByte);
+  const auto result = Pipeline{shift, erasing}(images, 5).to(torch::kDouble);
+  const auto values = std::get<0>(result.masked_select(result < 500).sort());
   const auto n = static_cast<double>(values.numel());
-  REQUIRE(n > 300'000);
-  const auto cdf = 0.5 * torch::erfc(-values / std::sqrt(2.0));
-  const auto rank = (torch::arange(values.numel(), torch::kDouble) + 0.5) / n;
-  CHECK((cdf - rank).abs().max().item<double>() < 1.95 / std::sqrt(n));
-  // Channels, pixels and images are not the same noise.
-  CHECK(std::abs((made[0][0] * made[0][1]).mean().item<double>() - 0.1) < 0.1);
-  CHECK_FALSE(all[0].slice(0, 0, 100).equal(all[1].slice(0, 0, 100)));
-  CHECK(std::get<0>(at::_unique2(all[0])).numel() > all[0].numel() * 99 / 100);
-  const rt::testing::Threads threads(1);
-  CHECK(Pipeline{erasing}(images, kSeed).equal(made));
+  REQUIRE(n > 64 * 3 * 0.39 * 1024);
+  // Kolmogorov and Smirnov: 2 exp(-2 * 2.9^2) = 1e-7.
+  const auto ranks = (torch::arange(values.numel(), torch::kDouble) + 0.5) / n;
+  CHECK((torch::special::ndtr(values) - ranks).abs().max().item<double>() < 2.9 / std::sqrt(n));
+
+  const auto correlation_is_small = [](const torch::Tensor& a, const torch::Tensor& b) {
+    const auto both = (a < 500).logical_and(b < 500);
+    const auto product = (a * b).masked_select(both);
+    const auto count = static_cast<double>(product.numel());
+    REQUIRE(count > 10000);
+    return std::abs(product.mean().item<double>()) < 5 / std::sqrt(count);  // five deviations
+  };
+  CHECK(correlation_is_small(result.select(1, 0), result.select(1, 1)));
+  CHECK(correlation_is_small(result.select(1, 0), result.select(1, 2)));
+  CHECK(correlation_is_small(result.select(1, 1), result.select(1, 2)));
+  CHECK(correlation_is_small(result.slice(2, 1), result.slice(2, 0, 31)));
+  CHECK(correlation_is_small(result.slice(3, 1), result.slice(3, 0, 31)));
+  CHECK(correlation_is_small(result.slice(0, 1), result.slice(0, 0, 63)));
 }
 
-TEST_CASE("Cutout, RandomErasing: bad options are named", "[transforms]") {
-  CHECK(contains(error_of([] { Cutout(0); }), "got 0"));
-  CHECK(contains(error_of([] {
-                   Cutout(8, {0, std::nan(""), 0});
-                 }),
-                 "finite fill, got nan for channel 1"));
-  const auto message = [](const RandomErasingOptions& options) {
+TEST_CASE("RandomErasing touches a share p of the images", "[transforms]") {
+  for (const double p : {0.0, 0.3, 1.0}) {
+    const RandomErasing erasing(RandomErasingOptions().p(p));
+    double erased = 0;
+    for (std::int64_t i = 0; i < 4000; ++i) {
+      erased += drawn(erasing, 0, i, 32, 32).height > 0 ? 1 : 0;
+    }
+    CHECK(std::abs(erased / 4000 - p) <= 5 * std::sqrt(p * (1 - p) / 4000));
+  }
+}
+
+TEST_CASE("RandomErasing's area, shape and place are as the formula says", "[transforms]") {
+  const RandomErasingOptions options =
+      RandomErasingOptions().p(1).scale({0.05, 0.2}).ratio({0.5, 3});
+  const RandomErasing erasing(options);
+  // A large image, so that rounding to whole pixels is small beside the ranges.
+  constexpr std::int64_t kHeight = 4000;
+  constexpr std::int64_t kWidth = 3000;
+  std::vector<double> areas;
+  std::vector<double> log_ratios;
+  std::vector<double> tops;
+  std::vector<double> lefts;
+  for (std::int64_t i = 0; i < 20000; ++i) {
+    const auto draw = drawn(erasing, 0, i, kHeight, kWidth);
+    REQUIRE(draw.height > 0);
+    areas.push_back(static_cast<double>(draw.height) * draw.width / (kHeight * kWidth));
+    log_ratios.push_back(std::log(static_cast<double>(draw.height) / draw.width));
+    tops.push_back(draw.top / static_cast<double>(kHeight - draw.height));
+    lefts.push_back(draw.left / static_cast<double>(kWidth - draw.width));
+  }
+  CHECK(looks_uniform_between(areas, 0.05, 0.2, 1e-3));
+  CHECK(looks_uniform_between(log_ratios, std::log(0.5), std::log(3), 1e-2));
+  CHECK(looks_uniform_between(tops, 0, 1, 0));
+  CHECK(looks_uniform_between(lefts, 0, 1, 0));
+}
+
+TEST_CASE("RandomErasing's places are uniform, the last one included", "[transforms]") {
+  // Always 2x2 of 4x5: 3 * 4 places.
+  const RandomErasing erasing(RandomErasingOptions().p(1).scale({0.2, 0.2}).ratio({1, 1}));
+  std::vector<double> counts(12, 0);
+  for (std::int64_t i = 0; i < 12000; ++i) {
+    const auto draw = drawn(erasing, 0, i, 4, 5);
+    REQUIRE((draw.height == 2 && draw.width == 2));
+    counts.at(static_cast<std::size_t>(draw.top * 4 + draw.left)) += 1;
+  }
+  CHECK(looks_uniform(counts));
+}
+
+TEST_CASE("RandomErasing draws ten times for a rectangle that is lower and narrower than the image",
+          "[transforms]") {
+  // Of 16x16: 16 high at a ratio 1, so never.
+  const RandomErasing never(RandomErasingOptions().p(1).scale({1, 1}).ratio({1, 1}));
+  // Of 16x16: 8 * sqrt(r) is less than 15.5 for r < 3.754: with log r uniform in [0, log 3.754 / q]
+  // a share q of the attempts fits.
+  const double q = 0.1;
+  const RandomErasing seldom(RandomErasingOptions()
+                                 .p(1)
+                                 .scale({0.25, 0.25})
+                                 .ratio({1, std::exp(std::log(15.5 * 15.5 / 64) / q)}));
+  double erased = 0;
+  for (std::int64_t i = 0; i < 4000; ++i) {
+    CHECK(drawn(never, 0, i, 16, 16).height == 0);
+    const auto draw = drawn(seldom, 0, i, 16, 16);
+    REQUIRE((draw.height < 16 && draw.width < 16));
+    erased += draw.height > 0 ? 1 : 0;
+  }
+  const double wanted = 1 - std::pow(1 - q, 10);
+  CHECK(std::abs(erased / 4000 - wanted) <= 5 * std::sqrt(wanted * (1 - wanted) / 4000));
+}
+
+TEST_CASE("RandomErasing refuses options out of range", "[transforms]") {
+  const auto error = [](const RandomErasingOptions& options) {
     return error_of([&] { RandomErasing{options}; });
   };
-  CHECK(contains(message(RandomErasingOptions().p(-0.5)), "wanted p in [0, 1], got -0.5"));
-  CHECK(contains(message(RandomErasingOptions().scale({0, 0.5})), "got (0, 0.5)"));
-  CHECK(contains(message(RandomErasingOptions().scale({0.5, 0.4})), "got (0.5, 0.4)"));
-  CHECK(contains(message(RandomErasingOptions().scale({0.5, 1.4})), "got (0.5, 1.4)"));
-  CHECK(contains(message(RandomErasingOptions().ratio({2, 1})), "wanted a ratio"));
-  CHECK(contains(message(RandomErasingOptions().fill({0, 0, HUGE_VAL})), "got inf for channel 2"));
+  const double inf = std::numeric_limits<double>::infinity();
+  CHECK(
+      contains(error(RandomErasingOptions().p(1.5)), "RandomErasing: wanted p in [0, 1], got 1.5"));
+  CHECK(contains(error(RandomErasingOptions().p(std::nan(""))), "got nan"));
+  CHECK(contains(error(RandomErasingOptions().scale({0.3, 0.2})),
+                 "wanted a scale with 0 <= least <= greatest <= 1, got 0.3 and 0.2"));
+  CHECK(contains(error(RandomErasingOptions().scale({-0.1, 0.2})), "got -0.1 and 0.2"));
+  CHECK(contains(error(RandomErasingOptions().scale({0.1, 1.1})), "got 0.1 and 1.1"));
+  CHECK(contains(error(RandomErasingOptions().ratio({0, 1})),
+                 "wanted a ratio with 0 < least <= greatest, finite, got 0 and 1"));
+  CHECK(contains(error(RandomErasingOptions().ratio({2, 1})), "got 2 and 1"));
+  CHECK(contains(error(RandomErasingOptions().ratio({1, inf})), "got 1 and inf"));
+  CHECK(contains(error(RandomErasingOptions().fill({0, 0, inf})),
+                 "RandomErasing: wanted a finite fill, got inf for channel 2"));
 }

@@ -1,26 +1,28 @@
 #pragma once
 
 #include <cmath>
-#include <numbers>
+#include <cstdint>
 
 #include "regtorch/kernels/image_transform.hpp"
+#include "regtorch/kernels/normal.hpp"
 #include "regtorch/kernels/philox.hpp"
 
 /// Numbers of continuous distributions, in float64, from random words.
 namespace regtorch::kernels {
 
-/// Uniform in (0, 1), never 0 or 1: 52 random bits and a half.
+/// Uniform in (0, 1], from two words.
 inline double uniform_number(RandomWords& random) {
-  const std::uint64_t high = random.next() >> 6;
-  const std::uint64_t low = random.next() >> 6;
-  return (static_cast<double>(high << 26 | low) + 0.5) * 0x1p-52;
+  const std::uint32_t upper = random.next();
+  return unit_interval(upper, random.next());
 }
 
-/// Standard normal. Source: Box, Muller, "A note on the generation of random normal deviates",
-/// 1958.
+/// Standard normal, from four words.
 inline double normal_number(RandomWords& random) {
-  const double radius = std::sqrt(-2 * std::log(uniform_number(random)));
-  return radius * std::cos(2 * std::numbers::pi * uniform_number(random));
+  PhiloxBlock words{};
+  for (std::uint32_t& word : words) {
+    word = random.next();
+  }
+  return standard_normal(words);
 }
 
 /// The logarithm of a Gamma(shape, 1) number; the number itself would underflow for a small shape.
@@ -41,7 +43,7 @@ inline double log_gamma_number(double shape, RandomWords& random) {
 }
 
 /// Beta(a, b), in [0, 1]; a and b positive. It takes more words only after a rejection, which
-/// happens to fewer than one number in twenty.
+/// happens to fewer than one number in ten.
 inline double beta_number(double a, double b, RandomWords& random) {
   const double x = log_gamma_number(a, random);
   const double y = log_gamma_number(b, random);

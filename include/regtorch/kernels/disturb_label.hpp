@@ -24,8 +24,8 @@ struct DisturbRule {
   std::uint32_t shift = 0;
   std::uint32_t classes = 0;
 
-  /// The smallest positive a that 32 bits can express for so many classes.
-  static double least(std::uint32_t classes) { return classes / 4294967296.0; }
+  /// The smallest positive a that 32 bits can express for so many classes: C / a is below 2^32.
+  static double least(std::uint32_t classes) { return classes / 4294967295.0; }
 
   /// @param a        in [least(classes), 1]
   /// @param classes  in [1, 2^31]
@@ -81,6 +81,22 @@ std::int64_t disturb_labels(const Label* in, Label* out, std::int64_t begin, std
     }
   });
   return bad;
+}
+
+/// What disturb_labels would make of labels not known yet: for places [begin, end) of an array the
+/// class drawn, or rule.classes where the label is to be kept.
+inline void draw_labels(std::int64_t* out, std::int64_t begin, std::int64_t end, DisturbRule rule,
+                        RandomStream stream, Isa isa) {
+  run_on(isa, [&]() REGTORCH_INLINE_LAMBDA {
+    for (std::int64_t first = begin; first < end; first += kPhiloxGroup) {
+      std::uint32_t words[kPhiloxGroup];
+      philox_group(stream, static_cast<std::uint64_t>(first) / kPhiloxGroup, words);
+      const std::int64_t last = std::min(end, first + kPhiloxGroup);
+      for (std::int64_t i = first; i < last; ++i) {
+        out[i] = std::min(rule(words[i - first]), rule.classes);
+      }
+    }
+  });
 }
 
 }  // namespace regtorch::kernels

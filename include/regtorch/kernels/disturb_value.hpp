@@ -1,10 +1,9 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
-#include <numbers>
 
+#include "regtorch/kernels/normal.hpp"
 #include "regtorch/kernels/philox.hpp"
 #include "regtorch/kernels/philox_lanes.hpp"
 #include "regtorch/kernels/simd.hpp"
@@ -12,17 +11,6 @@
 /// The noise of DisturbValue: one random word an element decides whether, one block of a second
 /// stream how much.
 namespace regtorch::kernels {
-
-/// 64 random bits as a number in (0, 1], never 0, so that it has a logarithm.
-inline double unit_interval(std::uint32_t upper, std::uint32_t lower) {
-  return (static_cast<double>((std::uint64_t{upper} << 32) | lower) + 0.5) * 0x1p-64;
-}
-
-/// One number of N(0, 1) from a block, by the transform of Box and Muller, in float64.
-inline double standard_normal(const PhiloxBlock& block) {
-  const double radius = std::sqrt(-2 * std::log(unit_interval(block[0], block[1])));
-  return radius * std::cos(2 * std::numbers::pi * unit_interval(block[2], block[3]));
-}
 
 /// Writes the noise of elements [begin, end); `begin` is a multiple of kPhiloxGroup.
 ///

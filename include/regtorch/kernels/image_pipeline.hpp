@@ -1,12 +1,15 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <tuple>
+#include <vector>
 
 #include "regtorch/kernels/bfloat16.hpp"
-#include "regtorch/kernels/image_reader.hpp"
+#include "regtorch/kernels/image_stages.hpp"
+#include "regtorch/kernels/select_columns.hpp"
 #include "regtorch/kernels/simd.hpp"
 
 /// The image pipeline: bytes in, any composition of transforms, floats out, in one pass.
@@ -15,7 +18,8 @@
 /// source row for each output row and one table of source columns for each image. An output row is
 /// then made by picking its bytes out of the source row (`select_columns`) and taking blocks of
 /// kLanes pixels through the transforms in registers, first to last. The recursion over the tuple
-/// of transforms is unrolled by the compiler; only the last step stores.
+/// of transforms is unrolled by the compiler; only the last step stores. A transform that needs a
+/// mean over its image costs a pass of its own, without a store, up to that transform.
 ///
 /// Memory traffic: 3 bytes read and 12 (float32) or 6 (bfloat16) written a pixel, so at a copy
 /// speed of B bytes/s the limit for 32x32 images is B / 15,360 (or B / 9,216) images a second.
@@ -39,6 +43,12 @@ struct ImageSink {
 };
 
 namespace detail {
+
+REGTORCH_INLINE void load(const std::uint8_t* bytes, float (&out)[kLanes]) {
+  for (int i = 0; i < kLanes; ++i) {
+    out[i] = static_cast<float>(bytes[i]) * (1.0f / 255.0f);
+  }
+}
 
 /// Stores the first `count` pixels of a block; `offset` is that of its first pixel in the image.
 template <class Value, class Convert>
@@ -74,13 +84,32 @@ REGTORCH_INLINE void store(const PixelBlock& block, int count, Value* image, boo
   copy_plane(block.blue, 2);
 }
 
+/// The mean over an image, summed lane by lane in float64.
+class Mean {
+ public:
+  REGTORCH_INLINE void add(const float (&quantity)[kLanes], int count) {
+    for (int i = 0; i < kLanes; ++i) {
+      sums_[i] += static_cast<double>(i < count ? quantity[i] : 0.0f);
+    }
+  }
+  REGTORCH_INLINE float of(ImageSize size) const {
+    double sum = 0;
+    for (int i = 0; i < kLanes; ++i) {
+      sum += sums_[i];
+    }
+    return static_cast<float>(sum / (static_cast<double>(size.height) * size.width));
+  }
+
+ private:
+  double sums_[kLanes] = {};
+};
+
 }  // namespace detail
 
 /// The size of what comes out of `transforms` when images of size `in` go in.
 template <class... Transforms>
 ImageSize output_size(const std::tuple<Transforms...>& transforms, ImageSize in) {
-  return detail::ImageStages<std::tuple<Transforms...>, sizeof...(Transforms)>(transforms, in)
-      .out_size();
+  return detail::ImageStages<Transforms...>(transforms, in).out_size();
 }
 
 /// Takes images [begin, end) of a batch through the transforms.
@@ -93,33 +122,76 @@ template <class... Transforms>
 void transform_images(const std::tuple<Transforms...>& transforms, const ImageSource& source,
                       const ImageSink& sink, std::int64_t begin, std::int64_t end,
                       RandomStream stream, Isa isa) {
-  detail::ImageReader<std::tuple<Transforms...>, sizeof...(Transforms)> reader(transforms,
-                                                                               source.size, isa);
-  const ImageSize out = reader.out_size();
-  const std::size_t in_image = 3 * static_cast<std::size_t>(source.size.height) *
-                               static_cast<std::size_t>(source.size.width);
+  constexpr std::size_t kCount = sizeof...(Transforms);
+  detail::ImageStages<Transforms...> stages(transforms, source.size);
+  const ImageSize out = stages.out_size();
+  const auto in_width = static_cast<std::size_t>(source.size.width);
+  const std::size_t in_plane = static_cast<std::size_t>(source.size.height) * in_width;
   const auto out_width = static_cast<std::size_t>(out.width);
   const std::size_t out_plane = static_cast<std::size_t>(out.height) * out_width;
+  const auto padded = static_cast<std::size_t>(stages.padded_width());
+  std::vector<std::uint16_t> columns(padded);
+  std::vector<std::uint8_t> bytes(3 * padded);
+  const SelectColumns select = select_columns(isa);
 
   run_on(isa, [&]() REGTORCH_INLINE_LAMBDA {
     for (std::int64_t n = begin; n < end; ++n) {
-      const std::uint8_t* image = source.pixels + static_cast<std::size_t>(n) * in_image;
-      const std::size_t out_image = static_cast<std::size_t>(n) * 3 * out_plane;
-      reader.draw(image, stream, static_cast<std::uint64_t>(source.ids[n]));
-      reader.for_each_block(image, [&](const detail::PixelBlock& block, int y, int x,
-                                       int count) REGTORCH_INLINE_LAMBDA {
-        const std::size_t offset =
-            static_cast<std::size_t>(y) * out_width + static_cast<std::size_t>(x);
-        if (sink.type == PixelType::kFloat32) {
-          detail::store(block, count, static_cast<float*>(sink.pixels) + out_image,
-                        sink.channels_last, out_plane, offset,
-                        [](float v) REGTORCH_INLINE_LAMBDA { return v; });
-        } else {
-          detail::store(block, count, static_cast<std::uint16_t*>(sink.pixels) + out_image,
-                        sink.channels_last, out_plane, offset,
-                        [](float v) REGTORCH_INLINE_LAMBDA { return to_bfloat16(v); });
+      const std::uint8_t* image = source.pixels + static_cast<std::size_t>(n) * 3 * in_plane;
+      // Makes the image of stage Last and gives it away: take(block, y, x, count), where the first
+      // `count` pixels of the block are in the image.
+      const auto for_each_block = [&]<std::size_t Last>(const auto& take) REGTORCH_INLINE_LAMBDA {
+        const ImageSize size = stages.template size<Last>();
+        stages.template aim<Last>();
+        for (std::size_t x = 0; x < static_cast<std::size_t>(size.width); ++x) {
+          const int from = stages.source_columns()[x];
+          detail::check_source("source_column", from, source.size.width);
+          columns[x] = static_cast<std::uint16_t>(std::max(from, 0));
         }
+        for (int y = 0; y < size.height; ++y) {
+          const auto rows = stages.template rows<Last>(y);
+          detail::check_source("source_row", rows[0], source.size.height);
+          const std::size_t row = static_cast<std::size_t>(std::max(rows[0], 0)) * in_width;
+          for (std::size_t c = 0; c < 3; ++c) {
+            select(image + c * in_plane + row, source.size.width, columns.data(), size.width,
+                   bytes.data() + c * padded);
+          }
+          for (int x = 0; x < size.width; x += kLanes) {
+            PixelBlock block;
+            detail::load(bytes.data() + x, block.red);
+            detail::load(bytes.data() + padded + x, block.green);
+            detail::load(bytes.data() + 2 * padded + x, block.blue);
+            stages.template evaluate<Last>(rows, x, block);
+            take(block, y, x, std::min(kLanes, size.width - x));
+          }
+        }
+      };
+
+      stages.draw(stream, static_cast<std::uint64_t>(source.ids[n]));
+      stages.take_means([&]<std::size_t K>(const auto& measure) REGTORCH_INLINE_LAMBDA {
+        detail::Mean mean;
+        for_each_block.template operator()<K>([&](const PixelBlock& block, int, int, int count)
+                                                  REGTORCH_INLINE_LAMBDA {
+                                                    float quantity[kLanes];
+                                                    measure(block, quantity);
+                                                    mean.add(quantity, count);
+                                                  });
+        return mean.of(stages.template size<K>());
       });
+      const std::size_t out_image = static_cast<std::size_t>(n) * 3 * out_plane;
+      for_each_block.template operator()<kCount>(
+          [&](const PixelBlock& block, int y, int x, int count) REGTORCH_INLINE_LAMBDA {
+            const std::size_t offset =
+                static_cast<std::size_t>(y) * out_width + static_cast<std::size_t>(x);
+            if (sink.type == PixelType::kFloat32) {
+              detail::store(block, count, static_cast<float*>(sink.pixels) + out_image,
+                            sink.channels_last, out_plane, offset,
+                            [](float v) REGTORCH_INLINE_LAMBDA { return v; });
+            } else {
+              detail::store(block, count, static_cast<std::uint16_t*>(sink.pixels) + out_image,
+                            sink.channels_last, out_plane, offset,
+                            [](float v) REGTORCH_INLINE_LAMBDA { return to_bfloat16(v); });
+            }
+          });
     }
   });
 }

@@ -15,40 +15,21 @@
 
 namespace regtorch::kernels {
 
-/// Pixels that go through the transforms side by side. 32, since g++ -O3 unrolls loops of up to 16
-/// rounds whole and then fails to vectorise them.
-inline constexpr int kLanes = 32;
-
 namespace detail {
 
-struct PixelBlock {
-  float red[kLanes];
-  float green[kLanes];
-  float blue[kLanes];
-};
-
-template <class Tuple>
-struct DrawsOfTuple;
+/// Images between transforms: stage 0 is the input, stage K the image after the first K transforms.
+/// One of them, the last or one that a transform asks for a mean of, is aimed at: its pixels are
+/// the ones that `rows` and `evaluate` make.
 template <class... Transforms>
-struct DrawsOfTuple<std::tuple<Transforms...>> {
-  using type = std::tuple<DrawOf<Transforms>...>;
-};
-/// The decisions of all transforms of a tuple for one image.
-template <class Tuple>
-using DrawsOf = typename DrawsOfTuple<Tuple>::type;
-
-/// Images between transforms: stage 0 is the input, stage K the image after the first K transforms,
-/// stage N the output. Those of the tuple beyond the first N take no part.
-template <class Tuple, std::size_t N>
 class ImageStages {
  public:
-  static constexpr std::size_t kCount = N;
+  static constexpr std::size_t kCount = sizeof...(Transforms);
   template <class T>
   using PerStage = std::array<T, kCount + 1>;
   template <std::size_t K>
-  using Transform = std::tuple_element_t<K, Tuple>;
+  using Transform = std::tuple_element_t<K, std::tuple<Transforms...>>;
 
-  ImageStages(const Tuple& transforms, ImageSize in) : transforms_(transforms) {
+  ImageStages(const std::tuple<Transforms...>& transforms, ImageSize in) : transforms_(transforms) {
     sizes_[0] = in;
     for_each_transform([&]<std::size_t K>() {
       if constexpr (GeometricTransform<Transform<K>>) {
@@ -57,17 +38,28 @@ class ImageStages {
         sizes_[K + 1] = sizes_[K];
       }
     });
-    padded_width_ = (sizes_[kCount].width + 31) / 32 * 32;
+    int widest = sizes_[kCount].width;
+    for_each_transform([&]<std::size_t K>() {
+      if constexpr (MeasuringTransform<Transform<K>>) {
+        widest = std::max(widest, sizes_[K].width);
+      }
+    });
+    padded_width_ = (widest + 31) / 32 * 32;
     for (auto& columns : columns_) {
       columns.resize(static_cast<std::size_t>(padded_width_));
     }
   }
 
   ImageSize out_size() const { return sizes_[kCount]; }
-  /// The output's width rounded up, so that whole blocks can be computed.
+  template <std::size_t K>
+  ImageSize size() const {
+    return sizes_[K];
+  }
+  /// The width of the widest stage that is aimed at, rounded up, so that whole blocks can be
+  /// computed.
   int padded_width() const { return padded_width_; }
 
-  /// Makes the decisions for the image with this index, and from them the columns of every stage.
+  /// Makes the decisions for the image with this index.
   REGTORCH_INLINE void draw(RandomStream stream, std::uint64_t index) {
     for_each_transform([&]<std::size_t K>() REGTORCH_INLINE_LAMBDA {
       const std::uint32_t purpose = stream.purpose + 4096 * static_cast<std::uint32_t>(K);
@@ -75,11 +67,33 @@ class ImageStages {
           draw_for(std::get<K>(transforms_),
                    RandomWords({stream.seed, stream.pass, purpose}, index), sizes_[K]);
     });
-    const auto width = static_cast<std::size_t>(sizes_[kCount].width);
+  }
+
+  /// For the transforms K that need a mean of this image, in order, calls
+  /// mean_of.operator()<K>(measure) and keeps what it returns.
+  template <class MeanOf>
+  REGTORCH_INLINE void take_means(const MeanOf& mean_of) {
+    for_each_transform([&]<std::size_t K>() REGTORCH_INLINE_LAMBDA {
+      if constexpr (MeasuringTransform<Transform<K>>) {
+        const auto& transform = std::get<K>(transforms_);
+        auto& draw = std::get<K>(draws_);
+        if (transform.needs_mean(draw)) {
+          draw.mean = mean_of.template operator()<K>(
+              [&](const PixelBlock& block, float(&quantity)[kLanes])
+                  REGTORCH_INLINE_LAMBDA { transform.measure(block, draw, quantity); });
+        }
+      }
+    });
+  }
+
+  /// Aims at stage Last: finds the columns of the stages before it that its columns come from.
+  template <std::size_t Last>
+  REGTORCH_INLINE void aim() {
+    const auto width = static_cast<std::size_t>(sizes_[Last].width);
     for (std::size_t x = 0; x < width; ++x) {
-      columns_[kCount][x] = static_cast<int>(x);
+      columns_[Last][x] = static_cast<int>(x);
     }
-    for_each_transform_reversed([&]<std::size_t K>() REGTORCH_INLINE_LAMBDA {
+    for_each_reversed<Last>([&]<std::size_t K>() REGTORCH_INLINE_LAMBDA {
       for (std::size_t x = 0; x < width; ++x) {
         const int to = columns_[K + 1][x];
         columns_[K][x] = to == kOutside ? kOutside : source_column<K>(to);
@@ -87,26 +101,21 @@ class ImageStages {
     });
   }
 
-  /// The decisions of transform K for the image drawn for.
-  template <std::size_t K>
-  DrawOf<Transform<K>>& draw_of() {
-    return std::get<K>(draws_);
-  }
-
-  /// The row of every stage that row y of the output comes from, or kOutside.
+  /// The row of each stage before it that row y of stage Last comes from, or kOutside.
+  template <std::size_t Last>
   REGTORCH_INLINE PerStage<int> rows(int y) const {
     PerStage<int> rows;
-    rows[kCount] = y;
-    for_each_transform_reversed([&]<std::size_t K>() REGTORCH_INLINE_LAMBDA {
+    rows[Last] = y;
+    for_each_reversed<Last>([&]<std::size_t K>() REGTORCH_INLINE_LAMBDA {
       rows[K] = rows[K + 1] == kOutside ? kOutside : source_row<K>(rows[K + 1]);
     });
     return rows;
   }
 
-  /// The columns of the input that the output's columns come from, or kOutside.
+  /// The columns of the input that the columns aimed at come from, or kOutside.
   const std::vector<int>& source_columns() const { return columns_[0]; }
 
-  /// Takes the output's columns [x, x + kLanes) of one row through transforms 0 to K - 1.
+  /// Takes the columns [x, x + kLanes) of one row through transforms 0 to K - 1.
   template <std::size_t K>
   REGTORCH_INLINE void evaluate(const PerStage<int>& rows, int x, PixelBlock& block) const {
     if constexpr (K > 0) {
@@ -135,11 +144,12 @@ class ImageStages {
       (body.template operator()<K>(), ...);
     }(std::make_index_sequence<kCount>{});
   }
-  template <class Body>
-  REGTORCH_INLINE static void for_each_transform_reversed(const Body& body) {
+  /// Transforms Last - 1 to 0.
+  template <std::size_t Last, class Body>
+  REGTORCH_INLINE static void for_each_reversed(const Body& body) {
     [&]<std::size_t... K>(std::index_sequence<K...>) REGTORCH_INLINE_LAMBDA {
-      (body.template operator()<kCount - 1 - K>(), ...);
-    }(std::make_index_sequence<kCount>{});
+      (body.template operator()<Last - 1 - K>(), ...);
+    }(std::make_index_sequence<Last>{});
   }
 
   template <std::size_t K>
@@ -179,26 +189,34 @@ class ImageStages {
   }
   template <std::size_t K>
   REGTORCH_INLINE void apply(int y, const int* x, PixelBlock& block) const {
+    // Where a later transform fills, there is no place; the value is thrown away, but nobody's
+    // transform should have to expect a place outside its image: hence max(x, 0).
     const auto& transform = std::get<K>(transforms_);
-    for (int i = 0; i < kLanes; ++i) {
-      float red = block.red[i];
-      float green = block.green[i];
-      float blue = block.blue[i];
-      if constexpr (PlainPixelTransform<Transform<K>>) {
-        transform.pixel(red, green, blue);
-      } else {
-        // Where a later transform fills, there is no place; the value is thrown away, but nobody's
-        // transform should have to expect a place outside its image.
-        transform.pixel(red, green, blue, std::get<K>(draws_), std::max(y, 0), std::max(x[i], 0));
+    if constexpr (BlockTransform<Transform<K>>) {
+      int places[kLanes];
+      for (int i = 0; i < kLanes; ++i) {
+        places[i] = std::max(x[i], 0);
       }
-      block.red[i] = red;
-      block.green[i] = green;
-      block.blue[i] = blue;
+      transform.block(block, std::get<K>(draws_), std::max(y, 0), places);
+    } else {
+      for (int i = 0; i < kLanes; ++i) {
+        float red = block.red[i];
+        float green = block.green[i];
+        float blue = block.blue[i];
+        if constexpr (PlainPixelTransform<Transform<K>>) {
+          transform.pixel(red, green, blue);
+        } else {
+          transform.pixel(red, green, blue, std::get<K>(draws_), std::max(y, 0), std::max(x[i], 0));
+        }
+        block.red[i] = red;
+        block.green[i] = green;
+        block.blue[i] = blue;
+      }
     }
   }
 
-  const Tuple& transforms_;
-  DrawsOf<Tuple> draws_{};
+  const std::tuple<Transforms...>& transforms_;
+  std::tuple<DrawOf<Transforms>...> draws_{};
   PerStage<ImageSize> sizes_;
   PerStage<std::vector<int>> columns_;
   int padded_width_ = 0;

@@ -16,23 +16,32 @@
 ///     int source_row(const Draw& draw, int y) const;             // or kOutside: the pixel is 0
 ///     int source_column(const Draw& draw, int x) const;
 ///
-/// A *pixel* transform changes a pixel in place, from its value alone or also from decisions made
-/// for the image and the place:
+/// A *pixel* transform changes pixels in place, from the value alone or also from decisions made
+/// for the image and the place. One of:
 ///
-///     void pixel(float& red, float& green, float& blue) const;                   // either
-///     Draw draw(RandomWords& random, ImageSize in) const;                        // or both
+///     void pixel(float& red, float& green, float& blue) const;
+///
+///     Draw draw(RandomWords& random, ImageSize in) const;
 ///     void pixel(float& red, float& green, float& blue, const Draw& draw, int y, int x) const;
 ///
-/// A pixel transform with a draw may also ask for the mean of a quantity over the pixels of the
-/// image that reaches it, before any of them is changed. That costs a second pass over the image:
+///     Draw draw(RandomWords& random, ImageSize in) const;
+///     void block(PixelBlock& block, const Draw& draw, int y, const int (&x)[kLanes]) const;
 ///
-///     bool wants_mean(const Draw& draw) const;
-///     float measure(float red, float green, float blue, const Draw& draw) const;
-///     void set_mean(Draw& draw, float mean) const;
+/// `pixel` is called in a loop over the neighbouring pixels of a block that the compiler vectorises
+/// if it can: selections (a < b ? c : d) rather than branches, and no calls, keep it fast. `block`
+/// brings its own loops: for transforms that decide once for the image what they do to its pixels.
+///
+/// A pixel transform may also ask for the mean of a quantity over all pixels of the image that
+/// enters it, those included that a later transform cuts off:
+///
+///     bool needs_mean(const Draw& draw) const;
+///     void measure(PixelBlock block, const Draw& draw, float (&quantity)[kLanes]) const;
+///     float Draw::mean;                      // the pipeline sets it before the first pixel
+///
+/// Images for which needs_mean is true are gone through once more, up to that transform.
 ///
 /// A Draw must be default-constructible. Values are in [0, 1] where the pipeline begins (byte /
-/// 255). `pixel` is called in a loop over neighbouring pixels that the compiler vectorises if it
-/// can: selections (a < b ? c : d) rather than branches, and no calls, keep it fast.
+/// 255).
 namespace regtorch::kernels {
 
 struct ImageSize {
@@ -43,6 +52,17 @@ struct ImageSize {
 
 /// The source of a row or column that lies outside the image.
 inline constexpr int kOutside = -1;
+
+/// Pixels that go through the transforms side by side. 32, since g++ -O3 unrolls loops of up to 16
+/// rounds whole and then fails to vectorise them.
+inline constexpr int kLanes = 32;
+
+/// Neighbouring pixels of one row.
+struct PixelBlock {
+  float red[kLanes];
+  float green[kLanes];
+  float blue[kLanes];
+};
 
 /// The random words that one transform may use for one image: as many as it asks for, a function of
 /// the stream and the image's index alone.
@@ -110,16 +130,26 @@ concept PlacedPixelTransform =
       transform.pixel(value, value, value, draw, 0, 0);
     };
 
-/// A pixel transform that may ask for a mean over the image.
+/// A pixel transform that does its own loops.
 template <class T>
-concept MeasuringTransform =
-    PlacedPixelTransform<T> && requires(const T& transform, DrawOf<T>& draw) {
-      { transform.wants_mean(draw) } -> std::same_as<bool>;
-      { transform.measure(0.0f, 0.0f, 0.0f, draw) } -> std::same_as<float>;
-      transform.set_mean(draw, 0.0f);
-    };
+concept BlockTransform =
+    DrawingTransform<T> && requires(const T& transform, const DrawOf<T>& draw, PixelBlock& block,
+                                    const int (&x)[kLanes]) { transform.block(block, draw, 0, x); };
 
 template <class T>
-concept ImageTransform = GeometricTransform<T> || PlainPixelTransform<T> || PlacedPixelTransform<T>;
+concept PixelTransform = PlainPixelTransform<T> || PlacedPixelTransform<T> || BlockTransform<T>;
+
+/// A pixel transform that asks for a mean over the image.
+template <class T>
+concept MeasuringTransform = PixelTransform<T> && DrawingTransform<T> &&
+                             requires(const T& transform, DrawOf<T>& draw, const PixelBlock& block,
+                                      float (&quantity)[kLanes]) {
+                               { transform.needs_mean(draw) } -> std::same_as<bool>;
+                               transform.measure(block, draw, quantity);
+                               draw.mean = 0.0f;
+                             };
+
+template <class T>
+concept ImageTransform = GeometricTransform<T> || PixelTransform<T>;
 
 }  // namespace regtorch::kernels

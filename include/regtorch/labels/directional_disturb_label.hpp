@@ -54,7 +54,7 @@ class DirectionalDisturbLabelImpl : public torch::nn::Cloneable<DirectionalDistu
     const at::Tensor p =
         at::softmax(logits.detach(), 1, c10::promoteTypes(logits.scalar_type(), at::kFloat));
     // An ignored label has no probability; DisturbLabel has left it alone already.
-    const at::Tensor index = labels.to(at::kLong).clamp_min(0).unsqueeze(1);
+    const at::Tensor index = labels.to(at::kLong).clamp(0, options_.num_classes() - 1).unsqueeze(1);
     const at::Tensor sure = p.gather(1, index).squeeze(1) > 0.5 * p.norm(2, 1);
     return at::where(sure, disturbed, labels);
   }

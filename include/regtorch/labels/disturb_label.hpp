@@ -8,8 +8,8 @@
 #include <ATen/Dispatch.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_assert_async.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/full.h>
 #include <ATen/ops/where.h>
 #include <torch/arg.h>
 #include <torch/nn/cloneable.h>
@@ -42,6 +42,24 @@ struct LabelProbabilities {
   double same = 1;
   double other = 0;
 };
+
+namespace detail {
+
+/// DisturbLabel on any device: the same labels as on the CPU, by ATen's operators.
+inline at::Tensor disturbed_by_aten(const at::Tensor& labels, const kernels::DisturbRule& rule,
+                                    std::int64_t ignore_index, kernels::RandomStream stream) {
+  // What is drawn does not depend on the labels, so the CPU draws it without waiting for them.
+  at::Tensor drawn = at::empty(labels.sizes(), at::kLong);
+  kernels::draw_labels(drawn.mutable_data_ptr<std::int64_t>(), 0, drawn.numel(), rule, stream,
+                       kernels::active_isa());
+  drawn = drawn.to(labels.device(), /*non_blocking=*/true).to(labels.scalar_type());
+  const at::Scalar classes(static_cast<std::int64_t>(rule.classes));
+  const at::Tensor ignored = labels.eq(ignore_index);
+  at::_assert_async(labels.ge(0).logical_and(labels.lt(classes)).logical_or(ignored).all());
+  return at::where(drawn.eq(classes).logical_or(ignored), labels, drawn);
+}
+
+}  // namespace detail
 
 /// DisturbLabel: trains on labels of which a random part is wrong, newly chosen for every batch.
 ///
@@ -98,6 +116,10 @@ class DisturbLabelImpl : public torch::nn::Cloneable<DisturbLabelImpl> {
     TORCH_CHECK_VALUE(
         labels.defined() && (labels.scalar_type() == at::kLong || labels.scalar_type() == at::kInt),
         "DisturbLabel: wanted labels of type Long (int64) or Int (int32), got ", describe(labels));
+    TORCH_CHECK_VALUE(labels.scalar_type() == at::kLong ||
+                          options_.ignore_index() == static_cast<int>(options_.ignore_index()),
+                      "DisturbLabel: wanted an ignore_index that fits Int labels, got ",
+                      options_.ignore_index());
     if (!is_training() || options_.alpha() == 0) {
       return labels;
     }
@@ -111,16 +133,7 @@ class DisturbLabelImpl : public torch::nn::Cloneable<DisturbLabelImpl> {
                         in.flatten()[bad].item<std::int64_t>(), " at place ", bad);
       return out;
     }
-    // What is drawn does not depend on the labels, so the CPU can draw it without waiting for them:
-    // num_classes, which is no class, shows where a label is kept.
-    const std::int64_t kept = options_.num_classes();
-    at::Tensor drawn = at::full(labels.sizes(), kept, labels.options().device(at::kCPU));
-    disturb(drawn, drawn, stream);
-    drawn = drawn.to(labels.device(), /*non_blocking=*/true);
-    const at::Tensor ignored = labels.eq(options_.ignore_index());
-    const at::Tensor valid = labels.ge(0).logical_and(labels.lt(kept)).logical_or(ignored);
-    at::_assert_async(valid.all());
-    return at::where(drawn.eq(kept).logical_or(ignored), labels, drawn);
+    return detail::disturbed_by_aten(labels, rule_, options_.ignore_index(), stream);
   }
 
   /// What becomes of a label in training mode.
@@ -149,8 +162,11 @@ class DisturbLabelImpl : public torch::nn::Cloneable<DisturbLabelImpl> {
       parallel_for(in.numel(), kLabelsInBlock, [&](std::int64_t begin, std::int64_t end) {
         const std::int64_t found = kernels::disturb_labels(
             from, to, begin, end, options_.ignore_index(), rule_, stream, isa);
-        if (found >= 0) {
-          bad = found;
+        // The least of all blocks', whichever ends first.
+        for (std::int64_t known = bad; found >= 0 && (known < 0 || found < known);) {
+          if (bad.compare_exchange_weak(known, found)) {
+            break;
+          }
         }
       });
     });

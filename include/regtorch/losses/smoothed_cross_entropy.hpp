@@ -15,6 +15,7 @@
 #include <torch/enum.h>
 
 #include "regtorch/core/check.hpp"
+#include "regtorch/core/sum_in_blocks.hpp"
 #include "regtorch/losses/label_smoothing_options.hpp"
 
 namespace regtorch {
@@ -61,9 +62,9 @@ inline at::Tensor hard_target_loss(const SmoothedCrossEntropy& what,
   at::Tensor loss = log_p.gather(what.dim, index.unsqueeze(what.dim)).squeeze(what.dim);
   // With nothing to mask, summing once over everything is quicker than by sample.
   const bool by_sample = each || what.any_ignored;
-  loss = (by_sample ? loss : loss.sum()) * -what.scale;
+  loss = (by_sample ? loss : sum_in_blocks(loss)) * -what.scale;
   if (what.floor != 0) {  // 0 * -inf would be nan
-    loss = loss.sub(by_sample ? log_p.sum(what.dim) : log_p.sum(), what.floor);
+    loss = loss.sub(by_sample ? log_p.sum(what.dim) : sum_in_blocks(log_p), what.floor);
   }
   if (what.any_ignored) {
     loss = loss.masked_fill(ignored, 0);
@@ -71,13 +72,13 @@ inline at::Tensor hard_target_loss(const SmoothedCrossEntropy& what,
   if (each) {
     return loss;
   }
-  loss = by_sample ? loss.sum() : loss;
+  loss = by_sample ? sum_in_blocks(loss) : loss;
   if (std::holds_alternative<torch::enumtype::kSum>(reduction)) {
     return loss;
   }
   if (what.weight.defined()) {
     const at::Tensor weights = at::take(what.weight, index);
-    return loss / (what.any_ignored ? weights.masked_fill(ignored, 0) : weights).sum();
+    return loss / sum_in_blocks(what.any_ignored ? weights.masked_fill(ignored, 0) : weights);
   }
   return what.any_ignored ? loss / ignored.logical_not().sum()
                           : loss / static_cast<double>(index.numel());
@@ -95,9 +96,9 @@ inline at::Tensor soft_target_loss(const SmoothedCrossEntropy& what,
     return -terms.sum(what.dim);
   }
   if (std::holds_alternative<torch::enumtype::kSum>(reduction)) {
-    return -terms.sum();
+    return -sum_in_blocks(terms);
   }
-  return terms.sum() / -static_cast<double>(terms.numel() / terms.size(what.dim));
+  return sum_in_blocks(terms) / -static_cast<double>(terms.numel() / terms.size(what.dim));
 }
 
 /// Throws c10::ValueError unless each integer target on the CPU is in [0, K) or ignored; of targets

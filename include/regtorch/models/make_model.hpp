@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cmath>
 #include <functional>
+#include <limits>
 #include <map>
 #include <string>
 
@@ -28,7 +28,7 @@ inline torch::nn::AnyModule make_model(const std::string& name, const ModelOptio
   const auto configure = [&options](auto own) {
     own.num_classes(options.num_classes());
     own.batch_norm(options.batch_norm().value_or(own.batch_norm()));
-    if (!std::isinf(options.dropout())) {
+    if (options.dropout() != std::numeric_limits<double>::infinity()) {
       own.dropout(options.dropout());
     }
     return own;

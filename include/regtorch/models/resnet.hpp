@@ -112,9 +112,7 @@ class ResNetImpl : public torch::nn::Cloneable<ResNetImpl> {
       x = layer->forward(x);
     }
     x = at::avg_pool2d(x, 4).flatten(1);
-    // Not dropout(x, 0), which would draw from the generator.
-    return fc->forward(options_.dropout() > 0 ? at::dropout(x, options_.dropout(), is_training())
-                                              : x);
+    return fc->forward(at::dropout(x, options_.dropout(), is_training()));
   }
 
   const ResNetOptions& options() const { return options_; }

@@ -10,121 +10,132 @@
 #include <c10/util/Exception.h>
 #include <torch/arg.h>
 
+#include "regtorch/kernels/color.hpp"
 #include "regtorch/kernels/image_transform.hpp"
-#include "regtorch/transforms/color_math.hpp"
+#include "regtorch/kernels/simd.hpp"
 
 namespace regtorch::transforms {
 
-/// How far ColorJitter goes.
+/// How far each of the four adjustments may go; one that is 0 is left out.
 struct ColorJitterOptions {
-  /// Factor uniform in [max(0, 1 - brightness), 1 + brightness]; at least 0, default 0: unchanged.
+  /// The factor is uniform in [max(0, 1 - brightness), 1 + brightness]; finite, at least 0.
   TORCH_ARG(double, brightness) = 0;
-  /// Factor uniform in [max(0, 1 - contrast), 1 + contrast]; at least 0, default 0: unchanged.
+  /// The same for the contrast's factor.
   TORCH_ARG(double, contrast) = 0;
-  /// Factor uniform in [max(0, 1 - saturation), 1 + saturation]; at least 0, default 0: unchanged.
+  /// The same for the saturation's factor.
   TORCH_ARG(double, saturation) = 0;
-  /// Turn of the colour circle, uniform in [-hue, hue]; in [0, 0.5], default 0: unchanged.
+  /// The hue is turned by a share of the circle uniform in [-hue, hue]; in [0, 0.5].
   TORCH_ARG(double, hue) = 0;
 };
 
-/// Changes brightness, contrast, saturation and hue of an image, in random order:
+/// Changes brightness, contrast, saturation and hue by random factors f, in random order, each
+/// order as likely (bias below 2^-30). With x a channel and gray = 0.2989 red + 0.587 green +
+/// 0.114 blue,
 ///
-///     brightness   x <- clamp(f x)
-///     contrast     x <- clamp(f x + (1 - f) m),   m: the mean of gray over the whole image
-///     saturation   x <- clamp(f x + (1 - f) gray)
-///     hue          turns the colour by a part of the full circle, in HSV
+///     brightness:  x <- clamp(f x)
+///     contrast:    x <- clamp(f x + (1 - f) mean of gray over the image as it is by then)
+///     saturation:  x <- clamp(f x + (1 - f) gray)
+///     hue:         H <- H + f (mod 1) in HSV
 ///
-/// with clamp to [0, 1], gray = 0.2989 red + 0.587 green + 0.114 blue, and one factor of each kind
-/// an image. Values must be in [0, 1]: it stands before Normalize. The contrast's mean takes a
-/// second pass over the image.
+/// with clamp to [0, 1]. Values must be in [0, 1], so this comes before Normalize. For its mean,
+/// contrast goes through the image twice.
 ///
-/// @throws c10::ValueError for an option out of range
+/// @throws c10::ValueError if an option is out of range
 ///
-/// The same as torchvision.transforms.ColorJitter on float images.
+/// The same as torchvision.transforms.ColorJitter on tensors of floats.
 class ColorJitter {
  public:
-  explicit ColorJitter(ColorJitterOptions options) : options_(options) {
-    for (const auto& [name, value] : {std::pair{"brightness", options_.brightness()},
-                                      {"contrast", options_.contrast()},
-                                      {"saturation", options_.saturation()}}) {
-      TORCH_CHECK_VALUE(value >= 0 && std::isfinite(value), "ColorJitter: wanted a ", name,
-                        " of at least 0, got ", value);
+  enum class Adjustment : std::uint32_t { kBrightness, kContrast, kSaturation, kHue };
+
+  explicit ColorJitter(const ColorJitterOptions& options)
+      : reach_{options.brightness(), options.contrast(), options.saturation(), options.hue()} {
+    constexpr std::array kNames{"brightness", "contrast", "saturation"};
+    for (std::size_t i = 0; i < 3; ++i) {
+      TORCH_CHECK_VALUE(reach_[i] >= 0 && std::isfinite(reach_[i]), "ColorJitter: wanted a finite ",
+                        kNames[i], " of at least 0, got ", reach_[i]);
     }
-    TORCH_CHECK_VALUE(options_.hue() >= 0 && options_.hue() <= 0.5,
-                      "ColorJitter: wanted a hue in [0, 0.5], got ", options_.hue());
+    TORCH_CHECK_VALUE(reach_[3] >= 0 && reach_[3] <= 0.5,
+                      "ColorJitter: wanted a hue in [0, 0.5], got ", reach_[3]);
   }
 
-  enum Step { kBrightness, kContrast, kSaturation, kHue };
-  static constexpr std::size_t kSteps = 4;
-
   struct Draw {
-    std::array<Step, kSteps> order;
-    std::array<float, kSteps> amount;  ///< the factor of each Step, and the turn
-    float mean;                        ///< of gray, when contrast's turn comes
+    std::array<Adjustment, 4> order;  ///< the first `count` are made
+    int count;
+    std::array<float, 4> factor;  ///< of each Adjustment
+    float mean;                   ///< of gray, just before the contrast is changed
   };
 
-  Draw draw(kernels::RandomWords& random, kernels::ImageSize) const {
-    Draw draw{{kBrightness, kContrast, kSaturation, kHue}, {}, 0};
-    for (std::uint32_t i = kSteps - 1; i > 0; --i) {
-      std::swap(draw.order[i], draw.order[kernels::bounded(random.next(), i + 1)]);
+  // Never inlined, so compiled for one instruction set: the factors have the same bits on all.
+  __attribute__((noinline)) Draw draw(kernels::RandomWords& random, kernels::ImageSize) const {
+    Draw draw{};
+    std::array order{Adjustment::kBrightness, Adjustment::kContrast, Adjustment::kSaturation,
+                     Adjustment::kHue};
+    for (std::uint32_t i = 3; i >= 1; --i) {
+      std::swap(order[i], order[kernels::bounded(random.next(), i + 1)]);
     }
-    const auto between = [&](double low, double high) {
-      return static_cast<float>(low + (high - low) * (random.next() / 4294967295.0));
-    };
-    const auto factor = [&](double strength) {
-      return between(std::max(0.0, 1 - strength), 1 + strength);
-    };
-    draw.amount = {factor(options_.brightness()), factor(options_.contrast()),
-                   factor(options_.saturation()), between(-options_.hue(), options_.hue())};
+    for (std::size_t i = 0; i < 4; ++i) {
+      const double low = i == 3 ? -reach_[i] : std::max(0.0, 1 - reach_[i]);
+      const double high = i == 3 ? reach_[i] : 1 + reach_[i];
+      draw.factor[i] = static_cast<float>(low + (high - low) * (random.next() * 0x1p-32));
+    }
+    for (const Adjustment adjustment : order) {
+      if (reach_[static_cast<std::size_t>(adjustment)] > 0) {
+        draw.order[static_cast<std::size_t>(draw.count++)] = adjustment;
+      }
+    }
     return draw;
   }
 
-  bool wants_mean(const Draw&) const { return options_.contrast() > 0; }
-  float measure(float red, float green, float blue, const Draw& draw) const {
-    for (const Step step : draw.order) {
-      if (step == kContrast) {
-        break;
-      }
-      change(step, red, green, blue, draw);
-    }
-    return detail::gray(red, green, blue);
+  REGTORCH_INLINE void block(kernels::PixelBlock& block, const Draw& draw, int,
+                             const int (&)[kernels::kLanes]) const {
+    adjust(block, draw, draw.count);
   }
-  void set_mean(Draw& draw, float mean) const { draw.mean = mean; }
 
-  void pixel(float& red, float& green, float& blue, const Draw& draw, int, int) const {
-    for (const Step step : draw.order) {
-      change(step, red, green, blue, draw);
+  bool needs_mean(const Draw&) const { return reach_[1] > 0; }
+  REGTORCH_INLINE void measure(kernels::PixelBlock block, const Draw& draw,
+                               float (&gray)[kernels::kLanes]) const {
+    const auto contrast = std::find(draw.order.begin(), draw.order.end(), Adjustment::kContrast);
+    adjust(block, draw, static_cast<int>(contrast - draw.order.begin()));
+    for (int i = 0; i < kernels::kLanes; ++i) {
+      gray[i] = kernels::grayscale(block.red[i], block.green[i], block.blue[i]);
     }
   }
 
  private:
-  void change(Step step, float& red, float& green, float& blue, const Draw& draw) const {
-    const float amount = draw.amount[step];
-    switch (step) {
-      case kBrightness:
-        if (options_.brightness() > 0) {
-          detail::blend(red, green, blue, 0, amount);
+  /// Makes the first `count` adjustments.
+  REGTORCH_INLINE static void adjust(kernels::PixelBlock& block, const Draw& draw, int count) {
+    for (int step = 0; step < count; ++step) {
+      const auto adjustment = draw.order[static_cast<std::size_t>(step)];
+      const float factor = draw.factor[static_cast<std::size_t>(adjustment)];
+      const auto blend = [&](auto with) REGTORCH_INLINE_LAMBDA {
+        for (int i = 0; i < kernels::kLanes; ++i) {
+          const float other = (1.0f - factor) * with(block.red[i], block.green[i], block.blue[i]);
+          block.red[i] = kernels::clamp_to_unit(factor * block.red[i] + other);
+          block.green[i] = kernels::clamp_to_unit(factor * block.green[i] + other);
+          block.blue[i] = kernels::clamp_to_unit(factor * block.blue[i] + other);
         }
-        break;
-      case kContrast:
-        if (options_.contrast() > 0) {
-          detail::blend(red, green, blue, draw.mean, amount);
-        }
-        break;
-      case kSaturation:
-        if (options_.saturation() > 0) {
-          detail::blend(red, green, blue, detail::gray(red, green, blue), amount);
-        }
-        break;
-      case kHue:
-        if (options_.hue() > 0) {
-          detail::turn_hue(red, green, blue, amount);
-        }
-        break;
+      };
+      switch (adjustment) {
+        case Adjustment::kBrightness:
+          blend([](float, float, float) REGTORCH_INLINE_LAMBDA { return 0.0f; });
+          break;
+        case Adjustment::kContrast:
+          blend([&](float, float, float) REGTORCH_INLINE_LAMBDA { return draw.mean; });
+          break;
+        case Adjustment::kSaturation:
+          blend([](float red, float green, float blue)
+                    REGTORCH_INLINE_LAMBDA { return kernels::grayscale(red, green, blue); });
+          break;
+        case Adjustment::kHue:
+          for (int i = 0; i < kernels::kLanes; ++i) {
+            kernels::turn_hue(block.red[i], block.green[i], block.blue[i], 6.0f * factor);
+          }
+          break;
+      }
     }
   }
 
-  ColorJitterOptions options_;
+  std::array<double, 4> reach_;  // of each Adjustment
 };
 
 }  // namespace regtorch::transforms

@@ -32,7 +32,7 @@ namespace regtorch::transforms {
 class CutMix {
  public:
   /// @param num_classes  length of a target, at least 1
-  /// @param alpha        positive, finite; default 1: lambda is uniform in [0, 1]
+  /// @param alpha        at least 1e-6, finite; default 1: lambda is uniform in [0, 1]
   /// @throws c10::ValueError for others
   explicit CutMix(std::int64_t num_classes, double alpha = 1.0)
       : num_classes_(num_classes), alpha_(alpha) {

@@ -6,31 +6,33 @@
 #include <c10/util/Exception.h>
 
 #include "regtorch/kernels/image_transform.hpp"
+#include "regtorch/kernels/simd.hpp"
 #include "regtorch/transforms/fill.hpp"
 
 namespace regtorch::transforms {
 
-/// Covers a square of `size` pixels, centred at a random pixel, with one colour. What of the square
-/// lies outside the image is cut off.
+/// Covers a square around a random pixel, so that what the network learns hangs on no one place.
 ///
-/// The centre (cy, cx) is uniform over the pixels (bias below 2^-32). Covered are the rows
-/// [cy - floor(size / 2), cy - floor(size / 2) + size) and the columns likewise.
+/// The centre (y, x) is uniform over the image's pixels (bias below 2^-32); covered are the rows
+/// [y - size / 2, y - size / 2 + size), size / 2 rounded down, and the columns alike, as far as
+/// they are in the image.
 ///
-/// @param size  side of the square in pixels, in [1, 32768)
-/// @param fill  red, green and blue, in the units that values have at this place of the pipeline;
-///              default 0: after Normalize that is the mean, before it black
-/// @throws c10::ValueError if the size is out of range or the fill not finite
+/// @param size  side of the square in pixels, at least 1; it may be larger than the image
+/// @param fill  what it becomes, a number a channel, in the unit that values have at this place of
+///              the pipeline; default 0: after Normalize that is the mean, before it black
+/// @throws c10::ValueError if the size is out of range or a number not finite
 ///
 /// Source: DeVries, Taylor, "Improved regularization of convolutional neural networks with Cutout",
-/// 2017.
+/// 2017, arXiv:1708.04552.
 class Cutout {
  public:
   explicit Cutout(int size, std::array<double, 3> fill = {0, 0, 0})
-      : size_(size), fill_(detail::fill_color("Cutout", fill)) {
-    TORCH_CHECK_VALUE(size >= 1 && size < (1 << 15), "Cutout: wanted a size in [1, 32768), got ",
-                      size);
+      : size_(size), fill_("Cutout", fill) {
+    TORCH_CHECK_VALUE(size >= 1 && size < kLimit, "Cutout: wanted a size in [1, ", kLimit,
+                      "), got ", size);
   }
 
+  /// The square's first row and column, which may lie outside the image.
   struct Draw {
     int top;
     int left;
@@ -44,16 +46,18 @@ class Cutout {
     const int top = first(in.height);
     return {top, first(in.width)};
   }
-  void pixel(float& red, float& green, float& blue, const Draw& draw, int y, int x) const {
-    const bool covered = detail::inside(y, x, draw.top, draw.left, size_, size_);
-    red = covered ? fill_[0] : red;
-    green = covered ? fill_[1] : green;
-    blue = covered ? fill_[2] : blue;
+  REGTORCH_INLINE void block(kernels::PixelBlock& block, const Draw& draw, int y,
+                             const int (&x)[kernels::kLanes]) const {
+    if (y >= draw.top && y < draw.top + size_) {
+      fill_(block, x, draw.left, size_);
+    }
   }
 
  private:
+  static constexpr int kLimit = 1 << 15;
+
   int size_;
-  std::array<float, 3> fill_;
+  detail::Fill fill_;
 };
 
 }  // namespace regtorch::transforms

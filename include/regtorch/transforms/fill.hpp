@@ -6,24 +6,36 @@
 
 #include <c10/util/Exception.h>
 
+#include "regtorch/kernels/image_transform.hpp"
+#include "regtorch/kernels/simd.hpp"
+
 namespace regtorch::transforms::detail {
 
-/// A red, green and blue value in float32.
-/// @throws c10::ValueError if one is not finite
-inline std::array<float, 3> fill_color(const char* who, const std::array<double, 3>& fill) {
-  std::array<float, 3> color{};
-  for (std::size_t c = 0; c < 3; ++c) {
-    TORCH_CHECK_VALUE(std::isfinite(fill[c]), who, ": wanted a finite fill, got ", fill[c],
-                      " for channel ", c);
-    color[c] = static_cast<float>(fill[c]);
+/// What a part of an image becomes: red, green and blue.
+class Fill {
+ public:
+  /// @throws c10::ValueError if a number is not finite; `who` begins the message
+  Fill(const char* who, const std::array<double, 3>& color) {
+    for (std::size_t c = 0; c < 3; ++c) {
+      TORCH_CHECK_VALUE(std::isfinite(color[c]), who, ": wanted a finite fill, got ", color[c],
+                        " for channel ", c);
+      color_[c] = static_cast<float>(color[c]);
+    }
   }
-  return color;
-}
 
-/// Whether row y and column x are in a rectangle; one comparison for each side, which vectorises.
-inline bool inside(int y, int x, int top, int left, int height, int width) {
-  return (static_cast<unsigned>(y - top) < static_cast<unsigned>(height)) &
-         (static_cast<unsigned>(x - left) < static_cast<unsigned>(width));
-}
+  /// Fills the pixels with columns x in [left, left + width).
+  REGTORCH_INLINE void operator()(kernels::PixelBlock& block, const int (&x)[kernels::kLanes],
+                                  int left, int width) const {
+    for (int i = 0; i < kernels::kLanes; ++i) {
+      const bool inside = (x[i] >= left) & (x[i] < left + width);
+      block.red[i] = inside ? color_[0] : block.red[i];
+      block.green[i] = inside ? color_[1] : block.green[i];
+      block.blue[i] = inside ? color_[2] : block.blue[i];
+    }
+  }
+
+ private:
+  std::array<float, 3> color_;
+};
 
 }  // namespace regtorch::transforms::detail

@@ -21,12 +21,12 @@ struct Mixed {
 
 namespace detail {
 
-/// Throws c10::ValueError unless there are classes, and alpha is a parameter of a Beta
-/// distribution.
+/// Throws c10::ValueError unless there are classes, and alpha is a parameter of a Beta distribution
+/// (below 1e-6 float64 has no numbers for it).
 inline void check_mixing(const char* who, std::int64_t num_classes, double alpha) {
   TORCH_CHECK_VALUE(num_classes >= 1, who, ": wanted at least 1 class, got ", num_classes);
-  TORCH_CHECK_VALUE(alpha > 0 && std::isfinite(alpha), who,
-                    ": wanted a positive, finite alpha, got ", alpha);
+  TORCH_CHECK_VALUE(alpha >= 1e-6 && std::isfinite(alpha), who,
+                    ": wanted a finite alpha of at least 1e-6, got ", alpha);
 }
 
 /// Throws c10::ValueError unless `images` is floating-point [B,...] of at least `least_dims`

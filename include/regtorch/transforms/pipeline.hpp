@@ -42,11 +42,9 @@ class Pipeline {
                 "each transform must have the members that "
                 "regtorch/kernels/image_transform.hpp asks of a geometric or a pixel transform");
 
-  static_assert(((!kernels::GeometricTransform<Transforms> ||
-                  (!kernels::PlainPixelTransform<Transforms> &&
-                   !kernels::PlacedPixelTransform<Transforms>)) &&
-                 ...),
-                "a transform is either geometric or has a member pixel, not both");
+  static_assert((!(kernels::GeometricTransform<Transforms> &&
+                   kernels::PixelTransform<Transforms>)&&...),
+                "a transform is either geometric or has a member pixel or block, not both");
 
  public:
   explicit Pipeline(Transforms... transforms) : transforms_(std::move(transforms)...) {}

@@ -4,16 +4,15 @@
 
 #include <c10/util/Exception.h>
 
+#include "regtorch/kernels/color.hpp"
 #include "regtorch/kernels/image_transform.hpp"
-#include "regtorch/transforms/color_math.hpp"
+#include "regtorch/kernels/simd.hpp"
 
 namespace regtorch::transforms {
 
-/// Takes the colour out of an image with probability p: each channel becomes
+/// Takes the colour out of an image with probability p: all three channels become
 ///
 ///     0.2989 red + 0.587 green + 0.114 blue
-///
-/// It stands before Normalize, where channels have the same scale.
 ///
 /// @param p  probability in [0, 1]; default 0.1
 /// @throws c10::ValueError if p is outside [0, 1]
@@ -33,11 +32,17 @@ class RandomGrayscale {
   Draw draw(kernels::RandomWords& random, kernels::ImageSize) const {
     return {random.next() < threshold_};
   }
-  void pixel(float& red, float& green, float& blue, const Draw& draw, int, int) const {
-    const float gray = detail::gray(red, green, blue);
-    red = draw.gray ? gray : red;
-    green = draw.gray ? gray : green;
-    blue = draw.gray ? gray : blue;
+  REGTORCH_INLINE void block(kernels::PixelBlock& block, const Draw& draw, int,
+                             const int (&)[kernels::kLanes]) const {
+    if (!draw.gray) {
+      return;
+    }
+    for (int i = 0; i < kernels::kLanes; ++i) {
+      const float gray = kernels::grayscale(block.red[i], block.green[i], block.blue[i]);
+      block.red[i] = gray;
+      block.green[i] = gray;
+      block.blue[i] = gray;
+    }
   }
 
  private:
