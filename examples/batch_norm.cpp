@@ -10,7 +10,7 @@
 #include "common.hpp"
 
 int main(int argc, char** argv) {
-  examples::Settings settings;
+  examples::Settings settings("batch_norm");
   bool without = false;
   CLI::App app("Trains on CIFAR-10 with batch normalization, or without.");
   examples::add_flags(app, settings);
@@ -28,7 +28,6 @@ int main(int argc, char** argv) {
                         rt::TrainerOptions().epochs(settings.epochs).autocast(settings.autocast()));
 
     auto stopper = examples::stopper(settings);
-    examples::fit_and_report({"batch_norm", settings, data, interrupt}, model, trainer, train,
-                             stopper);
+    examples::fit_and_report({settings, data, interrupt}, model, trainer, train, stopper);
   });
 }

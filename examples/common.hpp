@@ -26,6 +26,9 @@ namespace examples {
 
 /// The flags that every program has; the defaults are the study text's.
 struct Settings {
+  explicit Settings(std::string name) : experiment(std::move(name)), out("out/" + experiment) {}
+
+  std::string experiment;
   std::string data;
   std::string model = "resnet18";
   std::int64_t epochs = 51;
@@ -38,7 +41,7 @@ struct Settings {
   bool bf16 = false;
   std::uint64_t seed = 0;
   int threads = 0;
-  std::filesystem::path out = "out";
+  std::filesystem::path out;  // of each experiment its own: none overwrites another's results
 
   std::optional<torch::ScalarType> autocast() const {
     return bf16 ? std::make_optional(torch::kBFloat16) : std::nullopt;
@@ -159,12 +162,12 @@ inline rt::transforms::Pipeline<rt::transforms::Normalize> normalize() {
   return rt::transforms::Pipeline{rt::transforms::Normalize({0.5, 0.5, 0.5}, {0.5, 0.5, 0.5})};
 }
 
-/// An experiment on its way: its name, what the command line says, and its data.
+/// An experiment on its way: what the command line says, and its data.
 struct Experiment {
-  const char* name;
   const Settings& settings;
   const Data& data;
   rt::StopOnInterrupt& interrupt;
+  const char* train_loss = "training loss";  // in pictures; say so if it is not the validation's
 };
 
 /// Remembers the best weights by validation loss, and stops as --patience says.
@@ -181,15 +184,16 @@ inline rt::EarlyStopping stopper(const Settings& settings) {
 /// the test images, and writes that to summary.json.
 inline void write_summary(const Experiment& experiment, torch::nn::AnyModule& model,
                           const rt::History& history, rt::EarlyStopping& stopper, bool remembered) {
-  const auto& [name, settings, data, interrupt] = experiment;
-  auto batches = evaluation_batches(settings, data.test, normalize());
+  const Settings& settings = experiment.settings;
+  auto batches = evaluation_batches(settings, experiment.data.test, normalize());
   torch::nn::CrossEntropyLoss criterion;
   const auto best = rt::evaluate(model, batches, criterion, settings.autocast());
   stopper.restore_last(*model.ptr());
   const auto last = rt::evaluate(model, batches, criterion, settings.autocast());
 
   const auto epochs = static_cast<std::int64_t>(history.epochs.size());
-  const char* stopped_by = interrupt.interrupted() ? "interrupt" : to_string(stopper.reason());
+  const char* stopped_by =
+      experiment.interrupt.interrupted() ? "interrupt" : to_string(stopper.reason());
   const auto& at_best = history.epochs.at(static_cast<std::size_t>(stopper.best_epoch() - 1));
   std::printf("stopped by: %s, after %lld of %lld epochs\n", stopped_by,
               static_cast<long long>(epochs), static_cast<long long>(settings.epochs));
@@ -206,8 +210,8 @@ inline void write_summary(const Experiment& experiment, torch::nn::AnyModule& mo
   }
 
   rt::report::JsonObject summary;
-  summary.set("experiment", name)
-      .set("data", data.name)
+  summary.set("experiment", settings.experiment)
+      .set("data", experiment.data.name)
       .set("model", settings.model)
       .set("seed", settings.seed)
       .set("epochs", epochs)
@@ -233,23 +237,32 @@ inline void write_summary(const Experiment& experiment, torch::nn::AnyModule& mo
 template <class Trainer, class Batches, class... Callbacks>
 void fit_and_report(const Experiment& experiment, torch::nn::AnyModule& model, Trainer& trainer,
                     Batches& train, rt::EarlyStopping& stopper, Callbacks... callbacks) {
-  const auto& [name, settings, data, interrupt] = experiment;
+  const auto& [settings, data, interrupt, train_loss] = experiment;
   std::printf("%s, %s: %zu training, %zu validation, %zu test images\n", settings.model.c_str(),
               data.name.c_str(), *data.train.size(), *data.validation.size(), *data.test.size());
   auto validation = evaluation_batches(settings, data.validation, normalize());
   rt::ModelCheckpoint checkpoint(rt::ModelCheckpointOptions(settings.out / "best.pt")
                                      .initial_value_threshold(settings.remember_below));
-  const rt::History history = trainer.fit(train, validation, callbacks..., stopper, checkpoint,
-                                          rt::ProgressBar(), interrupt);
-
-  rt::report::write_csv(history, settings.out / "history.csv");
-  rt::report::write_json(history, settings.out / "history.json");
+  const auto write_history = [&, &out = settings.out] {
+    rt::report::write_csv(trainer.history(), out / "history.csv");
+    rt::report::write_json(trainer.history(), out / "history.json");
+  };
+  try {
+    trainer.fit(train, validation, callbacks..., stopper, checkpoint, rt::ProgressBar(), interrupt);
+  } catch (...) {
+    write_history();  // what there was of it
+    throw;
+  }
+  write_history();
+  const rt::History& history = trainer.history();
   if (stopper.best_epoch() == 0) {
+    rt::save_state_dict(*model.ptr(), settings.out / "last.pt");
     std::printf("no epoch with a finite validation loss to report\n");
     return;
   }
   const auto pictures = rt::report::SvgOptions()
                             .title(settings.model + " on " + data.name)
+                            .train_loss_name(train_loss)
                             .best_epoch(stopper.best_epoch());
   rt::report::write_svg(history, settings.out / "loss.svg", pictures);
   rt::report::write_svg(history, settings.out / "loss_first15.svg",

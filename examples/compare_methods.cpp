@@ -2,17 +2,20 @@
 // them, with each of them alone, and with all together, over several seeds.
 //
 //     compare_methods --data FOLDER --model cnn --epochs 30 --seeds 3
-//     compare_methods --data FOLDER --model resnet18 --bf16 --train-size 5000 --epochs 10 --seeds 1
+//     compare_methods --data FOLDER --model resnet18 --bf16 --train-size 5000 --epochs 10 --seeds 2
 //
 // Methods with a strength (weight decay, dropout rate, noise rate, smoothing) are tried with each
 // of two on the first seed; the one of the higher validation accuracy is used. Test images choose
-// nothing. Each finished run is kept in OUT/runs, and not run again when the program, cut off, is
-// started again. Writes report.html (a table and two pictures in one page), methods.md,
-// accuracy.svg and validation_loss.svg. Measured results: docs/experiments.md.
+// nothing. A run that diverges is reported as such. Each finished run is kept in OUT/runs, and not
+// run again when the program, cut off, is started again. Writes report.html (a table and two
+// pictures in one page), methods.md, accuracy.svg and validation_loss.svg. Measured results:
+// docs/experiments.md.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <fstream>
+#include <limits>
 #include <sstream>
 
 #include "common.hpp"
@@ -46,41 +49,50 @@ const std::vector<Method> kMethods{
     {"label smoothing", {0.2, 0.1}, [](Recipe& r, double x) { r.smoothing = x; }},
 };
 
-/// What came of a run: shares in [0, 1], seconds of training.
+constexpr double kLearningRate = 1e-3;
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+/// What came of a run: shares in [0, 1], seconds of training. As it stands, of one that diverged.
 struct Outcome {
-  double train_accuracy, validation_accuracy, test_accuracy, seconds;  // after the last epoch
-  double best_epoch, best_train_accuracy, best_test_accuracy, best_seconds;
+  double train_accuracy = kNaN, validation_accuracy = kNaN, test_accuracy = kNaN;  // at the end
+  double seconds = kNaN;
+  double best_epoch = kNaN, best_train_accuracy = kNaN, best_test_accuracy = kNaN;
   std::vector<double> validation_loss;  // of each epoch, by true labels
+
+  bool diverged() const { return std::isnan(test_accuracy); }
 };
 
-torch::Tensor numbers_of(const Outcome& o) {
-  return torch::tensor({o.train_accuracy, o.validation_accuracy, o.test_accuracy, o.seconds,
-                        o.best_epoch, o.best_train_accuracy, o.best_test_accuracy, o.best_seconds},
-                       torch::kDouble);
-}
+/// The numbers of an outcome, in the order in which its file holds them.
+constexpr std::array kNumbers{&Outcome::train_accuracy,    &Outcome::validation_accuracy,
+                              &Outcome::test_accuracy,     &Outcome::seconds,
+                              &Outcome::best_epoch,        &Outcome::best_train_accuracy,
+                              &Outcome::best_test_accuracy};
 
 void save(const Outcome& outcome, const std::filesystem::path& file) {
+  std::vector<double> numbers;
+  for (const auto number : kNumbers) {
+    numbers.push_back(outcome.*number);
+  }
   rt::TensorDict state;
-  state.insert("numbers", numbers_of(outcome));
+  state.insert("numbers", torch::tensor(numbers, torch::kDouble));
   state.insert("validation_loss", torch::tensor(outcome.validation_loss, torch::kDouble));
   rt::save_state_dict(state, file);
 }
 
 Outcome load(const std::filesystem::path& file) {
   const rt::TensorDict state = rt::load_state_dict(file);
+  const torch::Tensor numbers = state["numbers"];
   const torch::Tensor losses = state["validation_loss"];
-  TORCH_CHECK_VALUE(state["numbers"].numel() == 8, file, ": wanted 8 numbers, got ",
-                    state["numbers"].numel(), "; remove it to run that again");
-  const auto* n = state["numbers"].const_data_ptr<double>();
-  return {n[0],
-          n[1],
-          n[2],
-          n[3],
-          n[4],
-          n[5],
-          n[6],
-          n[7],
-          {losses.const_data_ptr<double>(), losses.const_data_ptr<double>() + losses.numel()}};
+  TORCH_CHECK_VALUE(numbers.numel() == static_cast<std::int64_t>(kNumbers.size()), file,
+                    ": wanted ", kNumbers.size(), " numbers, got ", numbers.numel(),
+                    "; remove it to run that again");
+  Outcome outcome;
+  for (std::size_t i = 0; i < kNumbers.size(); ++i) {
+    outcome.*kNumbers[i] = numbers.const_data_ptr<double>()[i];
+  }
+  outcome.validation_loss.assign(losses.const_data_ptr<double>(),
+                                 losses.const_data_ptr<double>() + losses.numel());
+  return outcome;
 }
 
 /// Trains one model as `recipe` says. Without a value if Ctrl-C came.
@@ -93,8 +105,9 @@ std::optional<Outcome> train(const examples::Settings& base, const examples::Dat
   const auto num_classes = data.train.dataset().num_classes();
   auto model = examples::make_model(
       settings, data, rt::ModelOptions().batch_norm(recipe.batch_norm).dropout(recipe.dropout));
-  torch::optim::Adam optimizer(model.ptr()->parameters(),
-                               torch::optim::AdamOptions(1e-3).weight_decay(recipe.weight_decay));
+  torch::optim::Adam optimizer(
+      model.ptr()->parameters(),
+      torch::optim::AdamOptions(kLearningRate).weight_decay(recipe.weight_decay));
   rt::LabelSmoothingLoss criterion(
       rt::LabelSmoothingLossOptions(num_classes).smoothing(recipe.smoothing));
   rt::Trainer trainer(model, optimizer, criterion,
@@ -114,18 +127,25 @@ std::optional<Outcome> train(const examples::Settings& base, const examples::Dat
                                 .patience(std::nullopt)
                                 .check_finite(false)
                                 .restore_best_weights(true));
-  const rt::History history =
-      trainer.fit(recipe.augment ? augmented : plain, validation, stopper, interrupt);
+  rt::History history;
+  try {
+    history = trainer.fit(recipe.augment ? augmented : plain, validation, stopper, interrupt);
+  } catch (const rt::NonFiniteLoss& error) {
+    std::printf("%s\n", error.what_without_backtrace());
+    return Outcome{};
+  }
   if (static_cast<std::int64_t>(history.epochs.size()) < settings.epochs) {
     return std::nullopt;
   }
-  TORCH_CHECK(stopper.best_epoch() > 0, "wanted a finite validation loss in some epoch, got none");
+  if (stopper.best_epoch() == 0) {
+    return Outcome{};  // no finite validation loss in any epoch
+  }
 
   const auto accuracy = [&](const rt::data::Subset& part) {
     auto batches = examples::evaluation_batches(settings, part, examples::normalize());
     return rt::evaluate(model, batches, criterion, settings.autocast()).accuracy;
   };
-  Outcome outcome{};
+  Outcome outcome;
   outcome.best_epoch = static_cast<double>(stopper.best_epoch());
   outcome.best_train_accuracy = accuracy(data.train);  // the fit ended with the best weights
   outcome.best_test_accuracy = accuracy(data.test);
@@ -134,11 +154,9 @@ std::optional<Outcome> train(const examples::Settings& base, const examples::Dat
   outcome.test_accuracy = accuracy(data.test);
   outcome.validation_accuracy = history.metric("val_accuracy").back();
   outcome.validation_loss = history.metric("val_loss");
+  outcome.seconds = 0;
   for (const auto& epoch : history.epochs) {
     outcome.seconds += epoch.metrics.at("train_seconds");
-    if (epoch.epoch <= stopper.best_epoch()) {
-      outcome.best_seconds += epoch.metrics.at("train_seconds");
-    }
   }
   return outcome;
 }
@@ -152,12 +170,16 @@ std::string text(const char* format, auto... values) {
 /// Runs are kept with the settings they were made with: others must not be mixed with them.
 void check_settings(const examples::Settings& settings, const examples::Data& data) {
   rt::report::JsonObject object;
-  object.set("data", data.name)
+  object
+      .set("regtorch", c10::str(REGTORCH_VERSION_MAJOR, ".", REGTORCH_VERSION_MINOR, ".",
+                                REGTORCH_VERSION_PATCH))
+      .set("data", data.name)
       .set("model", settings.model)
       .set("train_size", static_cast<std::int64_t>(*data.train.size()))
       .set("validation_size", static_cast<std::int64_t>(*data.validation.size()))
       .set("epochs", settings.epochs)
       .set("batch_size", settings.batch_size)
+      .set("learning_rate", kLearningRate)
       .set("bf16", settings.bf16)
       .set("device", settings.device)
       .set("seed", settings.seed);
@@ -165,6 +187,10 @@ void check_settings(const examples::Settings& settings, const examples::Data& da
   std::ifstream stream(file);
   std::stringstream before;
   before << stream.rdbuf();
+  TORCH_CHECK_VALUE(stream.is_open() || !std::filesystem::exists(settings.out / "runs"),
+                    settings.out,
+                    " holds runs of unknown settings: wanted its settings.json, got "
+                    "none. Give another --out, or remove it.");
   TORCH_CHECK_VALUE(!stream.is_open() || before.str() == object.text(), settings.out,
                     " holds runs of other settings: wanted\n", object.text(), "got\n", before.str(),
                     "Give another --out, or remove it.");
@@ -190,6 +216,11 @@ class Comparison {
     const auto outcome = train(settings_, data_, recipe, seed, interrupt_);
     if (outcome.has_value()) {
       save(*outcome, file);
+      if (outcome->diverged()) {
+        std::printf("%-24s seed %llu: diverged\n", name.c_str(),
+                    static_cast<unsigned long long>(seed));
+        return outcome;
+      }
       std::printf("%-24s seed %llu: train %6.2f %%, validation %6.2f %%, test %6.2f %%, %.0f s\n",
                   name.c_str(), static_cast<unsigned long long>(seed),
                   100 * outcome->train_accuracy, 100 * outcome->validation_accuracy,
@@ -237,6 +268,11 @@ struct Row {
   double mean(double Outcome::*last, double Outcome::*best) const {
     return rt::report::confidence_interval(each(last, best)).mean;
   }
+  /// How many runs diverged: if any did, the method has no results.
+  std::int64_t diverged() const {
+    return std::count_if(outcomes.begin(), outcomes.end(),
+                         [](const Outcome& outcome) { return outcome.diverged(); });
+  }
 };
 
 /// "1.23 ± 0.45", in percent; without an interval where one value is all there is.
@@ -253,7 +289,14 @@ void write_report(const examples::Settings& settings, const examples::Data& data
   std::vector<rt::report::Bar> bars;
   std::vector<rt::report::Curve> curves;
   const auto baseline = rows.front().test();
+  const bool comparable = rows.front().diverged() == 0;
   for (const Row& row : rows) {
+    if (row.diverged() > 0) {
+      table.rows.push_back({row.name, "",
+                            c10::str("diverged: ", row.diverged(), " of ", row.outcomes.size()), "",
+                            "", "", ""});
+      continue;
+    }
     const auto test = row.test();
     std::vector<double> differences;
     for (std::size_t i = 0; i < test.size(); ++i) {
@@ -262,10 +305,10 @@ void write_report(const examples::Settings& settings, const examples::Data& data
     const double train = row.mean(&Outcome::train_accuracy, &Outcome::best_train_accuracy);
     const auto [mean, half_width] = rt::report::confidence_interval(test);
     table.rows.push_back({row.name, text("%.2f", 100 * train), percent(test),
-                          &row == &rows.front() ? "" : percent(differences, "%+.2f"),
+                          comparable && &row != &rows.front() ? percent(differences, "%+.2f") : "",
                           text("%.2f", 100 * (train - mean)),
                           text("%.1f", row.mean(&Outcome::best_epoch, &Outcome::best_epoch)),
-                          text("%.1f", row.mean(&Outcome::seconds, &Outcome::best_seconds))});
+                          text("%.1f", row.mean(&Outcome::seconds, &Outcome::seconds))});
     bars.push_back({row.name, 100 * mean, 100 * half_width, percent(test)});
     if (row.best_epoch && &row != &rows.back()) {
       continue;  // early stopping's curve is the baseline's
@@ -281,6 +324,7 @@ void write_report(const examples::Settings& settings, const examples::Data& data
     }
     curves.push_back(curve);
   }
+  TORCH_CHECK(!bars.empty(), "wanted a method that does not diverge, got none");
   const std::string accuracy = rt::report::svg_bar_chart(bars, settings.model + " on " + data.name,
                                                          "test accuracy in percent");
   const std::string losses = rt::report::svg_line_chart(
@@ -294,10 +338,10 @@ void write_report(const examples::Settings& settings, const examples::Data& data
                "; seeds: ", rows.front().outcomes.size(), ".");
   const char* explanation =
       "Accuracies are those of the last epoch's weights, for early stopping and for all together "
-      "those of the epoch with the best validation loss (and the seconds those up to it). "
-      "Intervals "
-      "hold the mean over seeds with 95 % confidence (Student's t); differences are paired by "
-      "seed. "
+      "those of the epoch with the best validation loss, saved and restored: they train as long as "
+      "the others. Seconds are of training alone. Intervals hold the mean over seeds (of weights, "
+      "order and augmentation, with one split and one test set) with 95 % confidence (Student's t, "
+      "each by itself); differences are paired by seed. "
       "The gap is the training accuracy, on images as they are, less the test accuracy.";
   const char* chosen =
       "Strengths were chosen by validation accuracy in percent, on the first seed:";
@@ -322,7 +366,7 @@ void write_report(const examples::Settings& settings, const examples::Data& data
 }  // namespace
 
 int main(int argc, char** argv) {
-  examples::Settings settings;
+  examples::Settings settings("compare_methods");
   settings.model = "cnn";
   settings.epochs = 30;
   std::uint64_t seeds = 3;
@@ -340,7 +384,7 @@ int main(int argc, char** argv) {
     rt::report::Table choices{{"method", "strength", "validation %", "chosen"}, {}};
     Recipe everything;
     for (const Method& method : kMethods) {
-      double strength = 0;
+      double strength = method.strengths.empty() ? 0 : method.strengths.front();
       double best = -1;
       std::vector<std::pair<double, double>> tried;
       for (const double candidate : method.strengths) {
@@ -358,7 +402,8 @@ int main(int argc, char** argv) {
         }
       }
       for (const auto& [candidate, accuracy] : tried) {
-        choices.rows.push_back({method.name, text("%g", candidate), text("%.2f", 100 * accuracy),
+        choices.rows.push_back({method.name, text("%g", candidate),
+                                std::isnan(accuracy) ? "diverged" : text("%.2f", 100 * accuracy),
                                 candidate == strength ? "yes" : ""});
       }
       Recipe recipe;

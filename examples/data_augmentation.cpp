@@ -45,7 +45,7 @@ rt::data::Batches augmented_batches(const examples::Settings& settings,
 }  // namespace
 
 int main(int argc, char** argv) {
-  examples::Settings settings;
+  examples::Settings settings("data_augmentation");
   std::string policy = "crop";
   CLI::App app("Trains on CIFAR-10 with augmented images.");
   examples::add_flags(app, settings);
@@ -66,7 +66,9 @@ int main(int argc, char** argv) {
                         rt::TrainerOptions().epochs(settings.epochs).autocast(settings.autocast()));
 
     auto stopper = examples::stopper(settings);
-    const examples::Experiment experiment{"data_augmentation", settings, data, interrupt};
+    const bool mixes = policy == "mixup" || policy == "cutmix";
+    const examples::Experiment experiment{settings, data, interrupt,
+                                          mixes ? "training loss, mixed images" : "training loss"};
     if (policy == "mixup") {
       rt::data::MixedBatches mixed(train, t::MixUp(num_classes, 0.2));
       examples::fit_and_report(experiment, model, trainer, mixed, stopper);

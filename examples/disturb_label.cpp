@@ -12,7 +12,7 @@
 #include "common.hpp"
 
 int main(int argc, char** argv) {
-  examples::Settings settings;
+  examples::Settings settings("disturb_label");
   settings.epochs = 50;
   double alpha = 30;
   bool directional = false;
@@ -40,7 +40,7 @@ int main(int argc, char** argv) {
     }
 
     auto stopper = examples::stopper(settings);
-    examples::fit_and_report({"disturb_label", settings, data, interrupt}, model, trainer, train,
-                             stopper);
+    examples::fit_and_report({settings, data, interrupt, "training loss, disturbed labels"}, model,
+                             trainer, train, stopper);
   });
 }

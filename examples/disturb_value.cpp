@@ -92,7 +92,7 @@ std::string interval(const std::vector<double>& values, const char* format) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  examples::Settings settings;
+  examples::Settings settings("disturb_value");
   std::vector<double> alphas{10, 30, 100};
   std::vector<double> sigmas{0.1, 0.5};
   std::uint64_t seeds = 20;
@@ -103,9 +103,11 @@ int main(int argc, char** argv) {
   app.add_option("--sigma", sigmas, "deviations to choose from, in units of the targets'");
   app.add_option("--seeds", seeds, "runs with and without, from --seed on")
       ->check(CLI::Range(2, 1000));
-  app.add_option("--epochs", settings.epochs, "passes over the training data");
+  app.add_option("--epochs", settings.epochs, "passes over the training data")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--seed", settings.seed, "of data, weights, order and disturbance");
-  app.add_option("--threads", settings.threads, "CPU threads (default: LibTorch's choice)");
+  app.add_option("--threads", settings.threads, "CPU threads (default: LibTorch's choice)")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--out", settings.out, "folder for the results");
 
   return examples::run(app, settings, argc, argv, [&](rt::StopOnInterrupt& interrupt) {

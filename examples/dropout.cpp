@@ -11,7 +11,7 @@
 #include "common.hpp"
 
 int main(int argc, char** argv) {
-  examples::Settings settings;
+  examples::Settings settings("dropout");
   settings.model = "cnn";
   double rate = 0.5;
   CLI::App app("Trains on CIFAR-10 with dropout.");
@@ -30,7 +30,6 @@ int main(int argc, char** argv) {
                         rt::TrainerOptions().epochs(settings.epochs).autocast(settings.autocast()));
 
     auto stopper = examples::stopper(settings);
-    examples::fit_and_report({"dropout", settings, data, interrupt}, model, trainer, train,
-                             stopper);
+    examples::fit_and_report({settings, data, interrupt}, model, trainer, train, stopper);
   });
 }

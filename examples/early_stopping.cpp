@@ -12,7 +12,7 @@
 #include "common.hpp"
 
 int main(int argc, char** argv) {
-  examples::Settings settings;
+  examples::Settings settings("early_stopping");
   CLI::App app("Trains on CIFAR-10 and compares the last weights with the best ones.");
   examples::add_flags(app, settings);
   examples::add_stopping_flags(app, settings);
@@ -29,7 +29,6 @@ int main(int argc, char** argv) {
 
     auto stopper = examples::stopper(settings);
     // The fit ends with the best weights in the model.
-    examples::fit_and_report({"early_stopping", settings, data, interrupt}, model, trainer, train,
-                             stopper);
+    examples::fit_and_report({settings, data, interrupt}, model, trainer, train, stopper);
   });
 }

@@ -4,6 +4,7 @@
 //     l2_regularization --data FOLDER --bf16                    weight decay 1e-3
 //     l2_regularization --data FOLDER --bf16 --decay-groups     none on biases and normalization
 //     l2_regularization --data FOLDER --bf16 --max-norm 3       and filters of norm 3 at most
+//     l2_regularization --data FOLDER --bf16 --weight-decay 0 --l1 1e-5      a penalty in the loss
 //
 // Measured results, beside those of the other methods: docs/experiments.md.
 
@@ -24,10 +25,12 @@ struct MaxNorm {
 }  // namespace
 
 int main(int argc, char** argv) {
-  examples::Settings settings;
+  examples::Settings settings("l2_regularization");
   double weight_decay = 1e-3;
   bool decay_groups = false;
   double max_norm = 0;
+  double l1 = 0;
+  double l2 = 0;
   CLI::App app("Trains on CIFAR-10 with L2 regularization.");
   examples::add_flags(app, settings);
   examples::add_stopping_flags(app, settings);
@@ -35,6 +38,10 @@ int main(int argc, char** argv) {
       ->check(CLI::NonNegativeNumber);
   app.add_flag("--decay-groups", decay_groups, "decay no biases and no normalization weights");
   app.add_option("--max-norm", max_norm, "bound on each filter's norm; 0: none")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--l1", l1, "strength of an L1 penalty on the weights, added to the loss")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--l2", l2, "strength of an L2 penalty; with --l1: the elastic net")
       ->check(CLI::NonNegativeNumber);
 
   return examples::run(app, settings, argc, argv, [&](rt::StopOnInterrupt& interrupt) {
@@ -46,12 +53,19 @@ int main(int argc, char** argv) {
     torch::optim::Adam optimizer =
         decay_groups ? rt::with_decay_groups<torch::optim::Adam>(*model.ptr(), adam)
                      : torch::optim::Adam(model.ptr()->parameters(), adam);
-    torch::nn::CrossEntropyLoss criterion;
+    torch::nn::CrossEntropyLoss cross_entropy;
+    const bool penalized = l1 > 0 || l2 > 0;
+    const auto criterion = [&](const torch::Tensor& logits, const torch::Tensor& labels) {
+      const torch::Tensor loss = cross_entropy(logits, labels);
+      return penalized ? loss + rt::elastic_net_penalty(*model.ptr(), l1, l2) : loss;
+    };
     rt::Trainer trainer(model, optimizer, criterion,
                         rt::TrainerOptions().epochs(settings.epochs).autocast(settings.autocast()));
+    trainer.validate_with(cross_entropy);
 
     auto stopper = examples::stopper(settings);
-    examples::fit_and_report({"l2_regularization", settings, data, interrupt}, model, trainer,
-                             train, stopper, MaxNorm{max_norm});
+    examples::fit_and_report(
+        {settings, data, interrupt, penalized ? "training loss, with penalty" : "training loss"},
+        model, trainer, train, stopper, MaxNorm{max_norm});
   });
 }

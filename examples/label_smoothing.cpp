@@ -11,7 +11,7 @@
 #include "common.hpp"
 
 int main(int argc, char** argv) {
-  examples::Settings settings;
+  examples::Settings settings("label_smoothing");
   double smoothing = 0.2;
   bool all_classes = false;
   CLI::App app("Trains on CIFAR-10 with smoothed labels.");
@@ -36,7 +36,7 @@ int main(int argc, char** argv) {
     trainer.validate_with(torch::nn::CrossEntropyLoss());
 
     auto stopper = examples::stopper(settings);
-    examples::fit_and_report({"label_smoothing", settings, data, interrupt}, model, trainer, train,
-                             stopper);
+    examples::fit_and_report({settings, data, interrupt, "training loss, smoothed labels"}, model,
+                             trainer, train, stopper);
   });
 }

@@ -87,6 +87,7 @@
 #include "regtorch/training/model_checkpoint.hpp"
 #include "regtorch/training/model_checkpoint_options.hpp"
 #include "regtorch/training/new_file.hpp"
+#include "regtorch/training/non_finite_loss.hpp"
 #include "regtorch/training/one_cycle_lr.hpp"
 #include "regtorch/training/piecewise_linear_lr.hpp"
 #include "regtorch/training/progress_bar.hpp"

@@ -29,10 +29,16 @@ torch::Tensor centred(const torch::Tensor& images) {
 
 /// [N,C]: how like image n is to template c, at the circular shift that suits them best; 1 for the
 /// same pattern, at any contrast.
-torch::Tensor likeness(const torch::Tensor& images, const torch::Tensor& templates) {
+torch::Tensor unmirrored_likeness(const torch::Tensor& images, const torch::Tensor& templates) {
   const auto x = torch::fft::rfft2(centred(images)).unsqueeze(1);
   const auto t = torch::fft::rfft2(centred(templates)).unsqueeze(0);
   return torch::fft::irfft2((x * t.conj()).sum(2)).amax({2, 3});
+}
+
+/// The same, as it is or mirrored, whichever suits better.
+torch::Tensor likeness(const torch::Tensor& images, const torch::Tensor& templates) {
+  return torch::maximum(unmirrored_likeness(images, templates),
+                        unmirrored_likeness(images.flip(3), templates));
 }
 
 /// Of each class the first image without noise.
@@ -151,6 +157,11 @@ TEST_CASE("SyntheticImages of a class show one pattern, those of two do not", "[
   const auto own = data.targets().unsqueeze(1);
   CHECK(score.gather(1, own).min().item<float>() > 0.99f);
   CHECK(score.scatter(1, own, 0).max().item<float>() < 0.6f);
+  // Half of them are the first one's mirror image, within five standard deviations.
+  const auto same_way =
+      unmirrored_likeness(data.images(), templates_of(data)).gather(1, own) > 0.99;
+  const double share = same_way.to(torch::kDouble).mean().item<double>();
+  CHECK(std::abs(share - 0.5) < 5 * 0.5 / std::sqrt(300.0) + 0.5 * 10 / 300);
   // Shifted and with contrasts of their own: hardly two images are alike byte for byte.
   CHECK_FALSE(data.images()[0].equal(data.images()[1]));
 }

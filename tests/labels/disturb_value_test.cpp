@@ -140,7 +140,7 @@ TEST_CASE("DisturbValue: alpha 0, sigma 0 and eval mode change nothing", "[label
   REQUIRE(targets.equal(before));
 }
 
-TEST_CASE("DisturbValue: every type is the sum in float64 rounded once", "[labels]") {
+TEST_CASE("DisturbValue: every type is the sum in float64, converted", "[labels]") {
   const auto type = GENERATE(torch::kDouble, torch::kFloat, torch::kBFloat16, torch::kHalf);
   const auto targets = torch::linspace(-4, 4, 5000).to(type);
   auto disturb = seeded(50, 0.5, 9);

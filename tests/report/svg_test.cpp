@@ -82,6 +82,12 @@ TEST_CASE("both losses are drawn over the epochs, the best epoch marked", "[repo
   CHECK(ring.number("cy") == validation[6].y);
 }
 
+TEST_CASE("the legend may say that the training loss is another one", "[report]") {
+  const auto svg = drawn(losses(kTrain, kValidation), SvgOptions().train_loss_name("of smoothed"));
+  CHECK(texts(svg)[0] == "of smoothed");
+  CHECK(texts(svg)[1] == "validation loss");
+}
+
 TEST_CASE("a picture may show the first epochs only", "[report]") {
   const auto history = losses(kTrain, kValidation);
   const XmlElement svg = drawn(history, SvgOptions().epochs(6));

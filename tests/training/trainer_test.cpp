@@ -360,6 +360,9 @@ TEST_CASE("a loss that is not finite ends the fit before it spoils the weights",
   twin.trainer(1).fit(twin.train);
   const auto message = error_of([&] { setup.trainer(2).fit(setup.train); });
   CHECK(contains(message, "wanted a finite training loss, got nan in epoch 1 after 2 steps"));
+  Setup again;
+  again.train[0].images = setup.train[2].images;
+  CHECK_THROWS_AS(again.trainer(1).fit(again.train), rt::NonFiniteLoss);
   for (const auto& parameter : setup.model->parameters()) {
     CHECK(parameter.isfinite().all().item<bool>());
   }

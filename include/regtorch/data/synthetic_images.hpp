@@ -35,9 +35,9 @@ struct SyntheticImagesOptions {
 /// overfitted within seconds, so that every program here runs with no data at hand.
 ///
 /// A class is a smooth random colour pattern (a 4x4 grid, interpolated, periodic). Image i shows
-/// the pattern of its class, shifted at random and with random contrast, under noise; some labels
-/// are wrong. All in integers, so the bytes are the same on every machine; image i depends on
-/// (seed, i) alone, so a larger set begins with the smaller one.
+/// the pattern of its class, shifted and mirrored at random and with random contrast, under noise;
+/// some labels are wrong. All in integers, so the bytes are the same on every machine; image i
+/// depends on (seed, i) alone, so a larger set begins with the smaller one.
 class SyntheticImages : public ImageDataset {
  public:
   /// @throws c10::ValueError if an option is out of range
@@ -125,6 +125,9 @@ class SyntheticImages : public ImageDataset {
         targets[n] = label[0] < wrong ? kernels::bounded(label[1], num_classes) : shown;
         const int shift_y = static_cast<int>(choice[1] % kSide);
         const int shift_x = static_cast<int>(choice[2] % kSide);
+        // A mirrored pattern is not the class's own shifted: so a random flip, as an augmentation,
+        // shows a network what it will meet.
+        const bool mirrored = label[2] % 2 == 1;
         const int contrast = 32 + static_cast<int>(choice[3] % 64);  // in 1/127 of a byte's range
         const Pattern& base = patterns[shown];
         std::uint8_t* image = images + n * kPixels;
@@ -136,7 +139,8 @@ class SyntheticImages : public ImageDataset {
           const std::uint32_t bits = random[static_cast<std::size_t>(i % 8 / 2)] >> (16 * (i % 2));
           const int triangular = static_cast<int>(bits & 255) + static_cast<int>(bits >> 8 & 255);
           const int y = (i % kPlane / kSide + shift_y) % kSide;
-          const int x = (i % kSide + shift_x) % kSide;
+          const int column = mirrored ? kSide - 1 - i % kSide : i % kSide;
+          const int x = (column + shift_x) % kSide;
           const int signal = base[static_cast<std::size_t>(i / kPlane * kPlane + y * kSide + x)];
           const int value =
               128 + signal * contrast / 127 + (triangular - 255) * options.noise() / 255;

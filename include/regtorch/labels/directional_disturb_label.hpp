@@ -39,13 +39,14 @@ class DirectionalDisturbLabelImpl : public torch::nn::Cloneable<DirectionalDistu
   /// @return new labels of the same type, shape and device
   /// @throws c10::ValueError as DisturbLabel, and if the shapes do not fit
   at::Tensor forward(const at::Tensor& labels, const at::Tensor& logits) {
-    TORCH_CHECK_VALUE(
-        labels.defined() && logits.defined() && logits.is_floating_point() &&
-            logits.dim() == labels.dim() + 1 && logits.dim() >= 2 &&
-            logits.size(0) == labels.size(0) && logits.size(1) == options_.num_classes() &&
-            logits.sizes().slice(2) == labels.sizes().slice(1),
-        "DirectionalDisturbLabel: wanted labels [N, ...] and floating-point logits ", "[N, ",
-        options_.num_classes(), ", ...], got ", describe(labels), " and ", describe(logits));
+    TORCH_CHECK_VALUE(labels.defined() && logits.defined() && logits.is_floating_point() &&
+                          labels.device() == logits.device() && logits.dim() == labels.dim() + 1 &&
+                          logits.dim() >= 2 && logits.size(0) == labels.size(0) &&
+                          logits.size(1) == options_.num_classes() &&
+                          logits.sizes().slice(2) == labels.sizes().slice(1),
+                      "DirectionalDisturbLabel: wanted labels [N, ...] and floating-point logits ",
+                      "[N, ", options_.num_classes(), ", ...] on one device, got ",
+                      describe(labels), " and ", describe(logits));
     const at::Tensor disturbed = disturb->forward(labels);
     if (disturbed.is_same(labels)) {
       return labels;

@@ -70,8 +70,8 @@ class DisturbValueImpl : public torch::nn::Cloneable<DisturbValueImpl> {
   }
 
   /// @param targets  float64, float32, bfloat16 or float16, any shape and strides
-  /// @return new targets of the same type, shape and device, each sum in float64 and rounded once;
-  ///         in eval mode, or for alpha 0 or sigma 0, the same tensor
+  /// @return new targets of the same type, shape and device, each sum made in float64 and
+  ///         converted as Tensor::to does; in eval mode, or for alpha 0 or sigma 0, the same tensor
   /// @throws c10::ValueError for another type
   at::Tensor forward(const at::Tensor& targets) {
     TORCH_CHECK_VALUE(

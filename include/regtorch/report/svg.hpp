@@ -30,13 +30,16 @@ struct SvgOptions {
   TORCH_ARG(std::optional<std::int64_t>, best_epoch);
   /// The heading; default "": none.
   TORCH_ARG(std::string, title) = "";
+  /// What the legend calls train_loss; default "training loss". Another name tells the reader that
+  /// it is not the validation's criterion (smoothed labels, say), and the two not to be compared.
+  TORCH_ARG(std::string, train_loss_name) = "training loss";
 };
 
 namespace detail {
 
 /// One metric of epochs; NaN, which leaves a gap, where an epoch lacks it.
 inline Curve loss_curve(const std::vector<History::Epoch>& epochs, const char* metric,
-                        const char* name) {
+                        const std::string& name) {
   Curve curve{name, {}, {}};
   for (const auto& epoch : epochs) {
     curve.xs.push_back(static_cast<double>(epoch.epoch));
@@ -104,12 +107,12 @@ inline void write_svg(const History& history, const std::filesystem::path& path,
   const std::vector<History::Epoch> epochs(all.begin(), all.begin() + count);
 
   std::vector<Curve> curves;
-  const auto add = [&](const char* metric, const char* name) {
+  const auto add = [&](const char* metric, const std::string& name) {
     if (detail::has_metric(epochs, metric)) {
       curves.push_back(detail::loss_curve(epochs, metric, name));
     }
   };
-  add("train_loss", "training loss");
+  add("train_loss", options.train_loss_name());
   add("val_loss", "validation loss");
   if (curves.empty() && !epochs.empty()) {
     std::string known;

@@ -18,6 +18,7 @@
 #include "regtorch/training/evaluate.hpp"
 #include "regtorch/training/gradient_step.hpp"
 #include "regtorch/training/history.hpp"
+#include "regtorch/training/non_finite_loss.hpp"
 #include "regtorch/training/trainer_options.hpp"
 
 namespace regtorch {
@@ -95,9 +96,9 @@ class Trainer {
   /// @param validation  the same; may be left out, and val_loss and val_accuracy with it
   /// @param callbacks   see callback.hpp
   /// @return the metrics of each epoch
-  /// @throws c10::Error on a training loss that is not finite, before that step changes the weights
-  ///         (on the CPU; on other devices, where looking would mean waiting, at the epoch's end),
-  ///         and if there are no batches
+  /// @throws NonFiniteLoss on a training loss that is not finite, before that step changes the
+  ///         weights (on the CPU; on other devices, where looking would mean waiting, at the
+  ///         epoch's end); c10::Error if there are no batches
   template <BatchRange Batches, BatchRange Validation, class... Callbacks>
   History fit(Batches&& batches, Validation&& validation, Callbacks&&... callbacks) {
     return run(batches, &validation, callbacks...);
@@ -233,8 +234,11 @@ class Trainer {
   }
 
   static void check_finite(double loss, const TrainingState& state) {
-    TORCH_CHECK(std::isfinite(loss), "Trainer: wanted a finite training loss, got ", loss,
-                " in epoch ", state.epoch, " after ", state.step, " steps");
+    if (!std::isfinite(loss)) {
+      throw NonFiniteLoss({__func__, __FILE__, __LINE__},
+                          c10::str("Trainer: wanted a finite training loss, got ", loss,
+                                   " in epoch ", state.epoch, " after ", state.step, " steps"));
+    }
   }
 
   using Clock = std::chrono::steady_clock;

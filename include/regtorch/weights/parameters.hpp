@@ -20,7 +20,8 @@ namespace regtorch {
 using ParameterFilter = std::function<bool(const std::string& name, const at::Tensor& parameter)>;
 
 /// The filter that keeps the parameters of two or more dimensions: the weights of linear and
-/// convolutional layers and embeddings, no bias, no normalisation.
+/// convolutional layers and embeddings, no bias, and no normalisation but a LayerNorm over several
+/// dimensions, whose parameters have as many.
 inline bool at_least_2d(const std::string& /*name*/, const at::Tensor& parameter) {
   return parameter.dim() >= 2;
 }
