@@ -121,7 +121,7 @@ const int registered = [] {
           ->Unit(benchmark::kMicrosecond);
     };
     const auto add_loss = [&](const std::string& variant, auto loss) {
-      add(variant, [=](benchmark::State& state) {
+      add(variant, [=](benchmark::State& state) mutable {
         run(state, batch, [&](const auto& x, const auto& y) { return loss(batch, x, y); });
       });
     };

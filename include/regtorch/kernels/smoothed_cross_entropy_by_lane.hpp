@@ -34,21 +34,10 @@ REGTORCH_INLINE double loss_by_lane(const SmoothedTargets& rule, const LossRows<
     }
   }
   if (from == stage) {
-    read_piece<Format>(logits, count * C, stage);
+    read_piece<Format>(logits, count * C, stage, 0);
     std::fill(stage + count * C, stage + L * C, 0.0f);
   }
-  for (int l = 0; l < L; l += 4) {
-    const float* row = from + l * C;
-    int c = 0;
-    for (; c + 4 <= C; c += 4) {
-      transpose_4x4(row + c, C, v + c * L + l, L);
-    }
-    for (; c < C; ++c) {
-      for (int i = 0; i < 4; ++i) {
-        v[c * L + l + i] = row[i * C + c];
-      }
-    }
-  }
+  transpose(from, C, v, L, L, C);
 
   float most[L];
   for (int l = 0; l < L; ++l) {
@@ -62,14 +51,19 @@ REGTORCH_INLINE double loss_by_lane(const SmoothedTargets& rule, const LossRows<
   float excess[L];
   float on_target[L];
   float factor[L];
-  int target[L];
+  int target[L];  // an ignored one's is 0
   for (int l = 0; l < L; ++l) {
     const std::int64_t t = l < count ? rows.targets[begin + l] : rule.ignore_index;
-    const bool ignored = t == rule.ignore_index;
-    target[l] = ignored ? 0 : static_cast<int>(t);
+    target[l] = t == rule.ignore_index ? 0 : static_cast<int>(t);
     excess[l] = v[target[l] * L + l];
-    on_target[l] = rule.scale * (rule.weight == nullptr ? 1.0f : rule.weight[target[l]]);
-    factor[l] = ignored ? 0.0f : rows.factors == nullptr ? rows.factor : rows.factors[begin + l];
+    on_target[l] = rule.scale;
+    factor[l] = rows.factor;
+  }
+  for (int l = 0; rule.weight != nullptr && l < L; ++l) {
+    on_target[l] *= rule.weight[target[l]];
+  }
+  for (int l = 0; rows.factors != nullptr && l < count; ++l) {
+    factor[l] = rows.factors[begin + l];
   }
   float sums[L] = {};
   float dots[L] = {};
@@ -122,9 +116,6 @@ REGTORCH_INLINE double loss_by_lane(const SmoothedTargets& rule, const LossRows<
       v[c * L + l] = v[c * L + l] * a[l] - b[l] * w;
     }
   }
-  for (int l = 0; l < L; ++l) {
-    v[target[l] * L + l] -= factor[l] * on_target[l];
-  }
   Stored* gradient = rows.gradient + begin * C;
   float* to = stage;
   if constexpr (std::is_same_v<Format, Float32Format>) {
@@ -132,23 +123,16 @@ REGTORCH_INLINE double loss_by_lane(const SmoothedTargets& rule, const LossRows<
       to = gradient;
     }
   }
-  for (int l = 0; l < L; l += 4) {
-    int c = 0;
-    for (; c + 4 <= C; c += 4) {
-      transpose_4x4(v + c * L + l, L, to + l * C + c, C);
-    }
-    for (; c < C; ++c) {
-      for (int i = 0; i < 4; ++i) {
-        to[(l + i) * C + c] = v[c * L + l + i];
-      }
-    }
-  }
+  transpose(v, L, to, C, C, L);
   if (to == stage) {
     write_piece<Format>(stage, count * C, gradient);
   }
   for (int l = 0; l < count; ++l) {
-    if (rows.targets[begin + l] == rule.ignore_index) {  // 0 times nan would be nan
-      std::fill(gradient + l * C, gradient + (l + 1) * C, Stored{});
+    Stored* row = gradient + l * C;
+    if (rows.targets[begin + l] == rule.ignore_index) {
+      std::fill(row, row + C, Stored{});
+    } else {
+      row[target[l]] = Format::write(v[target[l] * L + l] - factor[l] * on_target[l]);
     }
   }
   return total;

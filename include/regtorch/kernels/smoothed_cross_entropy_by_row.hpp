@@ -28,17 +28,7 @@ REGTORCH_INLINE RowSums sums_of_row(const SmoothedTargets& rule,
   double dot = 0;
   for (std::int64_t first = 0; first < rule.classes; first += kLossPiece) {
     const int count = static_cast<int>(std::min<std::int64_t>(kLossPiece, rule.classes - first));
-    read_piece<Format>(logits + first, count, piece);
-    float m[kLossChunk];
-    for (int k = 0; k < kLossChunk; ++k) {
-      m[k] = most;
-    }
-    for (int i = 0; i < count; i += kLossChunk) {
-      for (int k = 0; k < kLossChunk; ++k) {
-        m[k] = m[k] > piece[i + k] ? m[k] : piece[i + k];
-      }
-    }
-    most = fold<kLossChunk>(m, Larger{});
+    most = read_piece<Format>(logits + first, count, piece, most);
     const float next = std::max(most, std::numeric_limits<float>::lowest());
     if (first > 0) {
       const float shrink = exp_nonpositive(reference - next);
@@ -119,7 +109,8 @@ REGTORCH_INLINE double loss_by_row(const SmoothedTargets& rule, const LossRows<F
   alignas(64) float piece[kLossPiece];
   const RowSums sums = sums_of_row<Format>(rule, logits, piece);
   const float log_sum = log_of_sum(sums.sum);
-  const float on_target = rule.scale * (rule.weight == nullptr ? 1.0f : rule.weight[target]);
+  const float weight_of_target = rule.weight_of(target);
+  const float on_target = rule.scale * weight_of_target;
   const float excess = Format::read(logits[target]) - sums.most;
   float loss = on_target * (log_sum - excess);
   if (rule.floor != 0) {
@@ -136,34 +127,40 @@ REGTORCH_INLINE double loss_by_row(const SmoothedTargets& rule, const LossRows<F
   for (std::int64_t first = 0; first < rule.classes; first += kLossPiece) {
     const int count = static_cast<int>(std::min<std::int64_t>(kLossPiece, rule.classes - first));
     if (rule.classes > kLossPiece) {
-      read_piece<Format>(logits + first, count, piece);
+      read_piece<Format>(logits + first, count, piece, 0);
       for (int i = 0; i < count; i += kLossChunk) {
         for (int k = 0; k < kLossChunk; ++k) {
           piece[i + k] = exp_nonpositive(piece[i + k] - sums.most);
         }
       }
     }
+    Stored* to = gradient + first;
+    int i = 0;
     if (rule.weight == nullptr) {
-      for (int i = 0; i < count; i += kLossChunk) {
+      for (; i + kLossChunk <= count; i += kLossChunk) {
         for (int k = 0; k < kLossChunk; ++k) {
-          piece[i + k] = piece[i + k] * a - b;
+          to[i + k] = Format::write(piece[i + k] * a - b);
         }
       }
     } else {
-      int i = 0;
+      const float* weight = rule.weight + first;
       for (; i + kLossChunk <= count; i += kLossChunk) {
+        float scaled[kLossChunk];
         for (int k = 0; k < kLossChunk; ++k) {
-          piece[i + k] = piece[i + k] * a - b * rule.weight[first + i + k];
+          scaled[k] = piece[i + k] * a - b * weight[i + k];
+        }
+        for (int k = 0; k < kLossChunk; ++k) {
+          to[i + k] = Format::write(scaled[k]);
         }
       }
-      for (; i < count; ++i) {
-        piece[i] = piece[i] * a - b * rule.weight[first + i];
-      }
+    }
+    for (; i < count; ++i) {
+      to[i] = Format::write(piece[i] * a - b * rule.weight_of(first + i));
     }
     if (target >= first && target < first + count) {
-      piece[target - first] -= factor * on_target;
+      to[target - first] =
+          Format::write(piece[target - first] * a - b * weight_of_target - factor * on_target);
     }
-    write_piece<Format>(piece, count, gradient + first);
   }
   return loss;
 }

@@ -62,27 +62,37 @@ struct Plus {
   REGTORCH_INLINE float operator()(float a, float b) const { return a + b; }
 };
 
-/// reads a piece, padded with -inf
+/// Reads `count` numbers and appends -inf up to a multiple of kLossChunk, for which there is room.
+/// @return the greatest of them and `most`; a nan may be passed over
 template <class Format>
-REGTORCH_INLINE void read_piece(const typename Format::Stored* from, int count, float* to) {
+REGTORCH_INLINE float read_piece(const typename Format::Stored* from, int count, float* to,
+                                 float most) {
+  float greatest[kLossChunk];
+  for (int k = 0; k < kLossChunk; ++k) {
+    greatest[k] = most;
+  }
+  const auto read = [&](const typename Format::Stored* in, float* out) REGTORCH_INLINE_LAMBDA {
+    for (int k = 0; k < kLossChunk; ++k) {
+      const float value = Format::read(in[k]);
+      out[k] = value;
+      greatest[k] = greatest[k] > value ? greatest[k] : value;
+    }
+  };
   int i = 0;
   for (; i + kLossChunk <= count; i += kLossChunk) {
-    for (int k = 0; k < kLossChunk; ++k) {
-      to[i + k] = Format::read(from[i + k]);
-    }
+    read(from + i, to + i);
   }
   if (i < count) {
     typename Format::Stored rest[kLossChunk];
     std::memcpy(rest, from + i, static_cast<std::size_t>(count - i) * sizeof(rest[0]));
-    for (int k = 0; k < count - i; ++k) {
-      to[i + k] = Format::read(rest[k]);
-    }
-    for (int k = count - i; k < kLossChunk; ++k) {
-      to[i + k] = -std::numeric_limits<float>::infinity();
-    }
+    std::fill(rest + (count - i), rest + kLossChunk,
+              Format::write(-std::numeric_limits<float>::infinity()));
+    read(rest, to + i);
   }
+  return fold<kLossChunk>(greatest, Larger{});
 }
 
+/// Writes `count` numbers.
 template <class Format>
 REGTORCH_INLINE void write_piece(const float* from, int count, typename Format::Stored* to) {
   int i = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -31,6 +32,28 @@ REGTORCH_INLINE void transpose_4x4(const float* from, std::int64_t from_stride, 
   std::memcpy(to + to_stride, &b, sizeof(b));
   std::memcpy(to + 2 * to_stride, &c, sizeof(c));
   std::memcpy(to + 3 * to_stride, &d, sizeof(d));
+}
+
+/// to[j * to_stride + i] = from[i * from_stride + j] for i < rows and j < columns. Where 4 does not
+/// divide a side, its last block overlaps the one before.
+REGTORCH_INLINE void transpose(const float* from, int from_stride, float* to, int to_stride,
+                               int rows, int columns) {
+  if (rows < 4 || columns < 4) {
+    for (int i = 0; i < rows; ++i) {
+      for (int j = 0; j < columns; ++j) {
+        to[j * to_stride + i] = from[i * from_stride + j];
+      }
+    }
+    return;
+  }
+  for (int i = 0; i < rows; i += 4) {
+    const int row = std::min(i, rows - 4);
+    for (int j = 0; j < columns; j += 4) {
+      const int column = std::min(j, columns - 4);
+      transpose_4x4(from + row * from_stride + column, from_stride, to + column * to_stride + row,
+                    to_stride);
+    }
+  }
 }
 
 }  // namespace regtorch::kernels
