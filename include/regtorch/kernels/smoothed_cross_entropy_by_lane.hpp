@@ -12,12 +12,14 @@
 
 namespace regtorch::kernels {
 
-/// Rows side by side.
+/// Rows side by side: whole registers on every instruction set.
 inline constexpr int kLossLanes = 32;
 
-/// As many classes are worth a transposition; their buffers take half of the first cache.
-inline constexpr int kMostLaneClasses = 64;
+/// As many classes are worth a transposition; a buffer of theirs takes half of the
+/// first cache.
+inline constexpr int kMostLaneClasses = 128;
 
+/// smoothed_cross_entropy_rows for `count` <= kLossLanes rows of few classes, each a lane.
 template <class Format>
 REGTORCH_INLINE double loss_by_lane(const SmoothedTargets& rule, const LossRows<Format>& rows,
                                     std::int64_t begin, int count) {

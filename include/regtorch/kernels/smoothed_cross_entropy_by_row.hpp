@@ -13,18 +13,20 @@ namespace regtorch::kernels {
 /// Logits that are worked on at a time, 16 KiB of float32: half of the first cache.
 inline constexpr int kLossPiece = 4096;
 
+/// What a row's loss and gradient are made of.
 struct RowSums {
-  float most = 0;
-  float sum = 0;
-  double dot = 0;
+  float most = 0;  ///< the greatest logit, m
+  float sum = 0;   ///< of e^(x_c - m); nan if m is infinite
+  double dot = 0;  ///< sum_c w_c x_c; 0 if not wanted, the floor being 0
 };
 
+/// Reads a row once. Leaves e^(x_c - m) in `piece`, if the whole row fits it.
 template <class Format>
 REGTORCH_INLINE RowSums sums_of_row(const SmoothedTargets& rule,
                                     const typename Format::Stored* logits, float* piece) {
   float sums[kLossChunk] = {};
   float most = -std::numeric_limits<float>::infinity();
-  float reference = std::numeric_limits<float>::lowest();
+  float reference = std::numeric_limits<float>::lowest();  // most, but never -inf
   double dot = 0;
   for (std::int64_t first = 0; first < rule.classes; first += kLossPiece) {
     const int count = static_cast<int>(std::min<std::int64_t>(kLossPiece, rule.classes - first));
@@ -93,6 +95,7 @@ REGTORCH_INLINE RowSums sums_of_row(const SmoothedTargets& rule,
   return {most, fold<kLossChunk>(sums, Plus{}) + (most - most), dot};
 }
 
+/// smoothed_cross_entropy_rows for one row.
 template <class Format>
 REGTORCH_INLINE double loss_by_row(const SmoothedTargets& rule, const LossRows<Format>& rows,
                                    std::int64_t row) {
@@ -127,11 +130,14 @@ REGTORCH_INLINE double loss_by_row(const SmoothedTargets& rule, const LossRows<F
   for (std::int64_t first = 0; first < rule.classes; first += kLossPiece) {
     const int count = static_cast<int>(std::min<std::int64_t>(kLossPiece, rule.classes - first));
     if (rule.classes > kLossPiece) {
-      read_piece<Format>(logits + first, count, piece, 0);
-      for (int i = 0; i < count; i += kLossChunk) {
+      int i = 0;
+      for (; i + kLossChunk <= count; i += kLossChunk) {
         for (int k = 0; k < kLossChunk; ++k) {
-          piece[i + k] = exp_nonpositive(piece[i + k] - sums.most);
+          piece[i + k] = exp_nonpositive(Format::read(logits[first + i + k]) - sums.most);
         }
+      }
+      for (; i < count; ++i) {
+        piece[i] = exp_nonpositive(Format::read(logits[first + i]) - sums.most);
       }
     }
     Stored* to = gradient + first;

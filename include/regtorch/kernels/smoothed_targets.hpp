@@ -43,6 +43,7 @@ struct LossRows {
 /// Elements that loops take at a time: whole registers on every instruction set.
 inline constexpr int kLossChunk = 32;
 
+/// combine(v[0], v[1], ...), by halves.
 template <int kWidth, class Combine>
 REGTORCH_INLINE float fold(float* v, const Combine& combine) {
   if constexpr (kWidth == 1) {
