@@ -36,3 +36,12 @@ TEST_CASE("float32 becomes bfloat16 as in ATen", "[kernels]") {
   CHECK(
       std::isnan(static_cast<float>(c10::BFloat16(to_bfloat16(nan), c10::BFloat16::from_bits()))));
 }
+
+TEST_CASE("every bfloat16 becomes float32 as in ATen", "[kernels]") {
+  for (std::uint32_t bits = 0; bits < 0x10000u; ++bits) {
+    const auto stored = static_cast<std::uint16_t>(bits);
+    const float wanted = c10::BFloat16(stored, c10::BFloat16::from_bits());
+    REQUIRE(std::bit_cast<std::uint32_t>(from_bfloat16(stored)) ==
+            std::bit_cast<std::uint32_t>(wanted));
+  }
+}

@@ -628,6 +628,150 @@ TEST_CASE("LabelSmoothingLoss keeps float32 under autocast, as ATen does", "[los
   }
 }
 
+TEST_CASE("LabelSmoothingLoss of narrow types is its formula, and so is its gradient", "[losses]") {
+  const std::vector<std::pair<std::int64_t, std::int64_t>> sizes{
+      {0, 10},  {1, 1},   {1, 10},  {15, 10},   {16, 10},  {17, 10},
+      {31, 2},  {33, 9},  {33, 16}, {16, 17},   {33, 31},  {32, 32},
+      {31, 33}, {33, 64}, {33, 65}, {17, 1000}, {2, 5000}, {2, 50257}};
+  for (const auto& [rows, classes] : sizes) {
+    for (const auto dtype : {torch::kFloat, torch::kBFloat16, torch::kHalf}) {
+      for (const rt::Spread spread : {rt::Spread::kOtherClasses, rt::Spread::kAllClasses}) {
+        for (const bool weighted : {false, true}) {
+          for (const Options::reduction_t& reduction :
+               {Options::reduction_t(torch::kMean), Options::reduction_t(torch::kSum),
+                Options::reduction_t(torch::kNone)}) {
+            Case one{{rows, classes}};
+            one.smoothing = spread == rt::Spread::kOtherClasses && classes == 1 ? 0 : 0.2;
+            one.weighted = weighted;
+            one.reduction = reduction;
+            INFO(one.words() << " " << dtype);
+            const Options options = one.options(spread);
+            const auto targets =
+                rows == 0 ? torch::empty({0}, torch::kLong) : torch::Tensor(one.targets());
+            const auto x = one.logits().to(dtype).requires_grad_();
+            const auto wide = x.detach().to(torch::kDouble).requires_grad_();
+            const auto loss = rt::smoothed_cross_entropy(x, targets, options);
+            const auto wanted = rt::smoothed_cross_entropy(wide, targets, options);
+            const double bound = dtype == torch::kBFloat16 ? 4e-3
+                                 : dtype == torch::kHalf   ? 5e-4
+                                                           : 2e-6;
+            CHECK(loss.scalar_type() == dtype);
+            CHECK(loss.sizes() == wanted.sizes());
+            CHECK(loss.to(torch::kDouble).allclose(wanted, bound, bound, true));
+            // With a factor for each row or for all, and without.
+            const auto factors = torch::linspace(1, 2, loss.numel()).reshape(loss.sizes());
+            for (const auto& factor : {torch::ones(loss.sizes()), factors, 3 * factors}) {
+              const auto grad = [&](const auto& of, const auto& leaf) {
+                return torch::autograd::grad({of}, {leaf}, {factor.to(of.scalar_type())}, true)[0];
+              };
+              const auto gradient = grad(loss, x);
+              CHECK(gradient.scalar_type() == dtype);
+              CHECK(gradient.to(torch::kDouble)
+                        .allclose(grad(wanted, wide), 2 * bound,
+                                  dtype == torch::kFloat ? 1e-6 : 1e-5));
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("LabelSmoothingLoss of float32 with any ignored label, as the composition", "[losses]") {
+  for (const Case& one : cases({{{33, 10}, 1}, {{5}, 1}, {{2, 3, 4, 3}, -1}, {{4, 3, 5}, 1}})) {
+    if (one.soft) {
+      continue;
+    }
+    INFO(one.words());
+    const auto targets = one.targets();
+    for (const rt::Spread spread : {rt::Spread::kOtherClasses, rt::Spread::kAllClasses}) {
+      const auto x = one.logits().to(torch::kFloat).requires_grad_();
+      const auto y = one.logits().requires_grad_();
+      const auto loss = rt::smoothed_cross_entropy(x, targets, one.options(spread));
+      const auto wanted = rt::smoothed_cross_entropy(y, targets, one.options(spread));
+      CHECK(loss.to(torch::kDouble).allclose(wanted, 2e-6, 2e-6));
+      CHECK(torch::autograd::grad({mixed(loss)}, {x})[0]
+                .to(torch::kDouble)
+                .allclose(torch::autograd::grad({mixed(wanted)}, {y})[0], 1e-6, 2e-6));
+      // The Hessian, contracted; and through logits that are no leaf.
+      const auto second = [&](const torch::Tensor& leaf) {
+        const auto of = [&](const torch::Tensor& z) {
+          return rt::smoothed_cross_entropy(z * 0.5, targets, one.options(spread))
+              .to(torch::kDouble);
+        };
+        const auto slope = (gradient_of(of, leaf, true) * randn(one.shape, 9)).sum();
+        return torch::autograd::grad({slope}, {leaf})[0].to(torch::kDouble);
+      };
+      CHECK(second(x).allclose(second(y), 1e-5, 1e-5));
+    }
+  }
+  // With no label left the mean is nan; its gradient is 0.
+  const auto x = torch::randn({3, 4}).requires_grad_();
+  const auto loss = rt::smoothed_cross_entropy(x, torch::full({3}, -100, torch::kLong), Options(4));
+  CHECK(loss.isnan().item<bool>());
+  CHECK(torch::autograd::grad({loss}, {x})[0].eq(0).all().item<bool>());
+}
+
+TEST_CASE("LabelSmoothingLoss hands out a gradient that is the receiver's own", "[losses]") {
+  const auto labels = hard_targets({5, 4}, 1, -100);
+  for (const auto dtype : {torch::kFloat, torch::kBFloat16}) {
+    for (const double factor : {1.0, 3.0}) {
+      const auto x = randn({5, 4}, 1).to(dtype).requires_grad_();
+      const auto loss = rt::smoothed_cross_entropy(x, labels, Options(4));
+      const auto incoming = torch::full({}, factor, dtype);
+      const auto once = [&](bool keep) {
+        return torch::autograd::grad({loss}, {x}, {incoming}, keep)[0];
+      };
+      auto first = once(true);
+      const auto copy = first.clone();
+      first.zero_();
+      CHECK(once(true).equal(copy));
+      // Through a graph that was kept by a pass for the gradient's gradient, too.
+      torch::autograd::grad({loss}, {x}, {incoming}, true, true);
+      auto last = once(false);
+      CHECK(last.equal(copy));
+      last.zero_();
+      CHECK(contains(error_of([&] { once(false); }), "retain_graph=true"));
+    }
+  }
+  // Gradients add up over two losses of the same logits.
+  const auto x = randn({5, 4}, 1).to(torch::kFloat).requires_grad_();
+  rt::smoothed_cross_entropy(x, labels, Options(4)).backward();
+  const auto once = x.grad().clone();
+  rt::smoothed_cross_entropy(x, labels, Options(4)).backward();
+  CHECK(x.grad().allclose(2 * once));
+}
+
+TEST_CASE("LabelSmoothingLoss keeps float16 gradients that a scale is to keep", "[losses]") {
+  // A mean over 4,096 samples: elements below 2^-25 would be 0 if made before they are scaled.
+  const auto logits = (3 * randn({4096, 10}, 1) - 4).to(torch::kHalf);
+  const auto labels = hard_targets({4096, 10}, 1, -100, false);
+  const auto x = logits.detach().requires_grad_();
+  const auto y = logits.to(torch::kDouble).requires_grad_();
+  constexpr double kScale = 65536;
+  torch::Tensor loss;
+  {
+    const rt::Autocast region(torch::kCPU, torch::kHalf);
+    loss = rt::smoothed_cross_entropy(x, labels, Options(10)) * kScale;
+  }
+  const auto gradient = torch::autograd::grad({loss}, {x})[0].to(torch::kDouble);
+  const auto wanted =
+      torch::autograd::grad({rt::smoothed_cross_entropy(y, labels, Options(10)) * kScale}, {y})[0];
+  CHECK(gradient.allclose(wanted, 1e-3, 1e-6));
+}
+
+TEST_CASE("LabelSmoothingLoss of strided float32 is that of contiguous", "[losses]") {
+  const auto labels = torch::arange(12, torch::kLong).remainder(4).slice(0, 0, 12, 2);
+  const auto x = randn({4, 6}, 1).to(torch::kFloat).t().requires_grad_();
+  const auto y = x.detach().contiguous().requires_grad_();
+  const auto weight = randn({4, 2}, 3).abs().select(1, 0);
+  const auto loss = rt::smoothed_cross_entropy(x, labels, Options(4).weight(weight));
+  const auto wanted =
+      rt::smoothed_cross_entropy(y, labels.contiguous(), Options(4).weight(weight.contiguous()));
+  CHECK(loss.equal(wanted));
+  CHECK(torch::autograd::grad({loss}, {x})[0].equal(torch::autograd::grad({wanted}, {y})[0]));
+}
+
 TEST_CASE("LabelSmoothingLoss: any number of threads, the same bits", "[losses]") {
   torch::manual_seed(12);
   const auto logits = torch::randn({40001, 10}) * 3;

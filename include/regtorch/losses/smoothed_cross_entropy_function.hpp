@@ -1,0 +1,94 @@
+#pragma once
+
+#include <utility>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/core/ivalue.h>
+#include <ATen/ops/empty_like.h>
+#include <c10/core/GradMode.h>
+#include <c10/util/Exception.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/autograd/graph_task.h>
+
+#include "regtorch/losses/smoothed_cross_entropy_aten.hpp"
+#include "regtorch/losses/smoothed_cross_entropy_cpu.hpp"
+
+namespace regtorch::detail {
+
+/// Makes the gradient in the forward pass, while the logits are at hand. The backward hands it on
+/// untouched when the incoming gradient is 1, as it is of a loss that is differentiated itself.
+class CpuLossFunction : public torch::autograd::Function<CpuLossFunction> {
+ public:
+  static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& logits,
+                            const CpuLoss& loss) {
+    auto state = c10::make_intrusive<State>();
+    state->loss = loss;
+    state->gradient = at::empty_like(logits);
+    at::Tensor result = kernel_loss(loss, state->gradient);
+    ctx->save_for_backward({logits, loss.what.targets, loss.what.weight});
+    state->loss.what.logits = state->loss.what.targets = state->loss.what.weight = at::Tensor();
+    ctx->saved_data["state"] = c10::IValue::make_capsule(std::move(state));
+    return result;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
+                                                 const torch::autograd::variable_list& incoming) {
+    auto& state = static_cast<State&>(*ctx->saved_data["state"].toCapsule());
+    return {gradient(*ctx, state, incoming[0]), at::Tensor()};
+  }
+
+ private:
+  struct State : torch::CustomClassHolder {
+    CpuLoss loss;  ///< without its tensors, which autograd watches over
+    at::Tensor gradient;
+  };
+
+  static at::Tensor gradient(const torch::autograd::AutogradContext& ctx, State& state,
+                             const at::Tensor& incoming) {
+    const bool keep = torch::autograd::get_current_graph_task_keep_graph();
+    if (at::GradMode::is_enabled()) {  // to be differentiated again
+      const CpuLoss loss = with_tensors(ctx, state);
+      return torch::autograd::grad({hard_target_loss(loss.what, loss.reduction).to(loss.returns)},
+                                   {loss.what.logits}, {incoming}, /*retain_graph=*/true,
+                                   /*create_graph=*/true)[0];
+    }
+    TORCH_CHECK(state.gradient.defined(),
+                "LabelSmoothingLoss: wanted retain_graph=true at the first of several backward "
+                "passes, got a second one through a graph that is freed");
+    const at::Tensor made = keep ? state.gradient : std::move(state.gradient);
+    const bool one =
+        state.loss.each() ? incoming.eq(1).all().item<bool>() : incoming.item<double>() == 1;
+    if (one) {
+      return keep ? made.clone() : made;  // the receiver may write into it
+    }
+    if (made.scalar_type() == at::kFloat) {
+      const at::Tensor factor = state.loss.each() ? incoming.unsqueeze(-1) : incoming;
+      return keep ? made.mul(factor) : made.mul_(factor);
+    }
+    // Made anew: what is scaled after it was rounded is rounded twice, and a scale that is there to
+    // keep float16 gradients from vanishing would come too late.
+    const at::Tensor result = keep ? at::empty_like(made) : made;
+    run_kernel(with_tensors(ctx, state), result, {}, incoming.to(at::kFloat).contiguous());
+    return result;
+  }
+
+  static CpuLoss with_tensors(const torch::autograd::AutogradContext& ctx, const State& state) {
+    const torch::autograd::variable_list saved = ctx.get_saved_variables();
+    CpuLoss loss = state.loss;
+    loss.what.logits = saved[0];
+    loss.what.targets = saved[1];
+    loss.what.weight = saved[2];
+    return loss;
+  }
+};
+
+/// The loss by the kernel, differentiable if the logits ask for it.
+inline at::Tensor cpu_loss(const CpuLoss& loss) {
+  const at::Tensor& logits = loss.what.logits;
+  return at::GradMode::is_enabled() && logits.requires_grad() ? CpuLossFunction::apply(logits, loss)
+                                                              : kernel_loss(loss, {});
+}
+
+}  // namespace regtorch::detail
