@@ -93,8 +93,8 @@ std::optional<Outcome> train(const examples::Settings& base, const examples::Dat
   const auto num_classes = data.train.dataset().num_classes();
   auto model = examples::make_model(
       settings, data, rt::ModelOptions().batch_norm(recipe.batch_norm).dropout(recipe.dropout));
-  torch::optim::Adam optimizer(model.ptr()->parameters(),
-                               torch::optim::AdamOptions(1e-3).weight_decay(recipe.weight_decay));
+  rt::FusedAdam optimizer(model.ptr()->parameters(),
+                          torch::optim::AdamOptions(1e-3).weight_decay(recipe.weight_decay));
   rt::LabelSmoothingLoss criterion(
       rt::LabelSmoothingLossOptions(num_classes).smoothing(recipe.smoothing));
   rt::Trainer trainer(model, optimizer, criterion,

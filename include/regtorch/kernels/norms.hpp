@@ -15,6 +15,12 @@ namespace regtorch::kernels {
 struct Sums {
   double absolute = 0;
   double squares = 0;
+
+  Sums& operator+=(const Sums& other) {
+    absolute += other.absolute;
+    squares += other.squares;
+    return *this;
+  }
 };
 
 /// Those of the sums of elements [begin, end) that are wanted, the other being 0; added up in an
