@@ -417,6 +417,17 @@ TEST_CASE("fused optimizers step a parameter twice that is listed twice", "[weig
   fused.step();
   plain.step();
   CHECK(units_apart(ours[0], theirs[0], 1) <= 4);
+  // Or that shares its memory with another.
+  const auto alias = ours[0].detach().requires_grad_();
+  const auto their_alias = theirs[0].detach().requires_grad_();
+  rt::FusedSGD fused_sgd({ours[0], alias}, SGDOptions(0.1));
+  torch::optim::SGD plain_sgd({theirs[0], their_alias}, SGDOptions(0.1));
+  for (const auto& w : {ours[0], alias, theirs[0], their_alias}) {
+    w.mutable_grad() = start[0];
+  }
+  fused_sgd.step();
+  plain_sgd.step();
+  CHECK(units_apart(ours[0], theirs[0], 1) <= 8);
 }
 
 TEST_CASE("fused optimizers follow a learning-rate schedule", "[weights]") {

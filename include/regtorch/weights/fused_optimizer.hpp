@@ -9,7 +9,6 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
-#include <c10/core/TensorImpl.h>
 #include <torch/optim/optimizer.h>
 
 #include "regtorch/core/dense_arrays.hpp"
@@ -52,14 +51,11 @@ class FusedOptimizer : public Base {
     const at::NoGradGuard no_grad;
     Batch batch;
     Groups others;
-    // A parameter that is listed twice steps twice, one after the other.
-    std::unordered_set<const c10::TensorImpl*> seen;
     for (auto& group : this->param_groups()) {
       const auto& options = static_cast<const typename Pass::Options&>(group.options());
       std::vector<at::Tensor> left;
       for (const auto& parameter : group.params()) {
-        if (parameter.grad().defined() && !(seen.insert(parameter.unsafeGetTensorImpl()).second &&
-                                            add(parameter, options, batch))) {
+        if (parameter.grad().defined() && !add(parameter, options, batch)) {
           left.push_back(parameter);
         }
       }
@@ -90,6 +86,7 @@ class FusedOptimizer : public Base {
   struct Batch {
     std::vector<Item> items;
     ArrayBlocks blocks;
+    std::unordered_set<const void*> seen;
   };
 
   /// Other groups for the time of a scope.
@@ -114,7 +111,9 @@ class FusedOptimizer : public Base {
 
   /// False, with nothing changed, if the base is to step this parameter.
   bool add(const at::Tensor& parameter, const typename Pass::Options& options, Batch& batch) {
-    if (!Pass::takes(options) || !is_dense(parameter) || !fits(parameter.grad(), parameter)) {
+    // One that is listed twice, or shares another's memory, steps after the pass: in turn.
+    if (!Pass::takes(options) || !is_dense(parameter) || !fits(parameter.grad(), parameter) ||
+        !batch.seen.insert(parameter.const_data_ptr()).second) {
       return false;
     }
     typename Pass::State* state = nullptr;
