@@ -105,7 +105,7 @@ std::optional<Outcome> train(const examples::Settings& base, const examples::Dat
   const auto num_classes = data.train.dataset().num_classes();
   auto model = examples::make_model(
       settings, data, rt::ModelOptions().batch_norm(recipe.batch_norm).dropout(recipe.dropout));
-  torch::optim::Adam optimizer(
+  rt::FusedAdam optimizer(
       model.ptr()->parameters(),
       torch::optim::AdamOptions(kLearningRate).weight_decay(recipe.weight_decay));
   rt::LabelSmoothingLoss criterion(

@@ -59,7 +59,7 @@ int main(int argc, char** argv) {
     auto train = augmented_batches(settings, data.train, policy);
 
     auto model = examples::make_model(settings, data);
-    torch::optim::Adam optimizer(model.ptr()->parameters(), torch::optim::AdamOptions(1e-3));
+    rt::FusedAdam optimizer(model.ptr()->parameters(), torch::optim::AdamOptions(1e-3));
     torch::nn::CrossEntropyLoss
         criterion;  // takes classes, and the probabilities that mixing gives
     rt::Trainer trainer(model, optimizer, criterion,

@@ -63,7 +63,7 @@ Errors fit(const Problem& problem, std::uint64_t seed, std::int64_t epochs, doub
   namespace nn = torch::nn;
   nn::Sequential model(nn::Linear(problem.inputs, 64), nn::ReLU(), nn::Linear(64, 64), nn::ReLU(),
                        nn::Linear(64, 1));
-  torch::optim::Adam optimizer(model->parameters(), torch::optim::AdamOptions(3e-3));
+  rt::FusedAdam optimizer(model->parameters(), torch::optim::AdamOptions(3e-3));
   rt::DisturbValue disturb(rt::DisturbValueOptions(alpha, sigma).seed(seed));
   for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
     for (const auto& batch : torch::randperm(100).split(20)) {

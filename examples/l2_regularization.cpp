@@ -50,9 +50,9 @@ int main(int argc, char** argv) {
 
     auto model = examples::make_model(settings, data);
     const auto adam = torch::optim::AdamOptions(1e-3).weight_decay(weight_decay);
-    torch::optim::Adam optimizer =
-        decay_groups ? rt::with_decay_groups<torch::optim::Adam>(*model.ptr(), adam)
-                     : torch::optim::Adam(model.ptr()->parameters(), adam);
+    rt::FusedAdam optimizer = decay_groups
+                                  ? rt::with_decay_groups<rt::FusedAdam>(*model.ptr(), adam)
+                                  : rt::FusedAdam(model.ptr()->parameters(), adam);
     torch::nn::CrossEntropyLoss cross_entropy;
     const bool penalized = l1 > 0 || l2 > 0;
     const auto criterion = [&](const torch::Tensor& logits, const torch::Tensor& labels) {

@@ -26,7 +26,7 @@ int main(int argc, char** argv) {
     auto train = examples::training_batches(settings, data.train, examples::normalize());
 
     auto model = examples::make_model(settings, data);
-    torch::optim::Adam optimizer(model.ptr()->parameters(), torch::optim::AdamOptions(1e-3));
+    rt::FusedAdam optimizer(model.ptr()->parameters(), torch::optim::AdamOptions(1e-3));
     rt::LabelSmoothingLoss criterion(
         rt::LabelSmoothingLossOptions(data.train.dataset().num_classes())
             .smoothing(smoothing)

@@ -7,6 +7,7 @@
 
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
+using regtorch::testing::Threads;
 
 namespace {
 
@@ -64,6 +65,56 @@ TEST_CASE("clip_grad_norm_ scales all gradients by one factor", "[weights]") {
   CHECK(clipped == Approx(1).epsilon(2e-3));
   rt::clip_grad_norm_(parameters, 2);
   CHECK(norm_of(parameters) == clipped);
+}
+
+TEST_CASE("clip_grad_norm_ of dense gradients of one type", "[weights]") {
+  const auto type = GENERATE(torch::kFloat, torch::kDouble);
+  const auto make = [&] {
+    auto generator = at::make_generator<at::CPUGeneratorImpl>(std::uint64_t{7});
+    std::vector<torch::Tensor> parameters;
+    for (const std::vector<std::int64_t>& shape :
+         {std::vector<std::int64_t>{}, {1}, {15}, {16}, {17}, {4, 3, 3, 3}, {0}, {50'001}}) {
+      auto gradient = torch::randn(shape, generator).to(type);
+      if (gradient.dim() == 4) {
+        gradient = gradient.contiguous(torch::MemoryFormat::ChannelsLast);
+      }
+      parameters.push_back(torch::zeros(shape, type));
+      parameters.back().mutable_grad() = gradient;
+    }
+    parameters.push_back(torch::zeros({3}, type));
+    return parameters;
+  };
+  const auto before = make();
+  const double norm = norm_of(before);
+  const double bound = type == torch::kDouble ? 1e-13 : 1e-6;
+  const auto clipped = [&](int threads, double limit) {
+    const Threads scope(threads);
+    auto parameters = make();
+    const auto total = rt::clip_grad_norm_(parameters, limit);
+    CHECK(total.scalar_type() == type);
+    CHECK(total.dim() == 0);
+    CHECK(total.item<double>() == Approx(norm).epsilon(bound));
+    return parameters;
+  };
+  const auto one = clipped(1, 3);
+  const auto within = clipped(2, norm * 1.01);
+  for (std::size_t i = 0; i + 1 < one.size(); ++i) {
+    CHECK(one[i].grad().allclose(before[i].grad() * (3 / (norm + 1e-6)), bound, 0));
+    CHECK(within[i].grad().equal(before[i].grad()));
+  }
+  for (const int threads : {2, 3, 7}) {
+    const auto many = clipped(threads, 3);
+    for (std::size_t i = 0; i + 1 < one.size(); ++i) {
+      CHECK(many[i].grad().equal(one[i].grad()));
+    }
+  }
+}
+
+TEST_CASE("clip_grad_norm_ scales a shared gradient as often as it is listed", "[weights]") {
+  const auto a = torch::zeros({40});
+  a.mutable_grad() = torch::ones({40});
+  CHECK(rt::clip_grad_norm_({a, a}, 1).item<double>() == Approx(std::sqrt(80)));
+  CHECK(a.grad().allclose(torch::full({40}, 1.0 / 80), 1e-5, 0));
 }
 
 TEST_CASE("clip_grad_norm_ refuses gradients that are not finite and leaves them", "[weights]") {

@@ -71,6 +71,19 @@ TEST_CASE("max_norm_ takes any shape of two or more dimensions", "[weights]") {
   rt::max_norm_({w}, 0.5);
   const double size = shape[0] == 0 ? 1 : static_cast<double>(w.numel() / shape[0]);
   CHECK(w.allclose(torch::full(shape, 0.5 / std::sqrt(std::max(size, 1.0))), 1e-6, 0));
+  // Of a transposed weight a filter is not in one piece.
+  auto transposed = torch::full({8, 6}, 2.0).t();
+  rt::max_norm_({transposed}, 1);
+  CHECK(transposed.allclose(torch::full({6, 8}, 1 / std::sqrt(8.0)), 1e-6, 0));
+  // Many at once, filters that end in the next block among them.
+  const std::vector<torch::Tensor> all{torch::full({3, 10'000}, 2.0), torch::full({5, 7}, 2.0),
+                                       torch::full({2, 50'000}, 2.0), torch::full({9, 1}, 0.25)};
+  rt::max_norm_(all, 0.5);
+  for (const auto& each : {all[0], all[1], all[2]}) {
+    CHECK(each.allclose(torch::full_like(each, 0.5 / std::sqrt(static_cast<double>(each.size(1)))),
+                        1e-6, 0));
+  }
+  CHECK(all[3].equal(torch::full({9, 1}, 0.25)));
   // A view: the elements beside it stay as they are.
   auto whole = torch::full({6, 8}, 2.0);
   rt::max_norm_({whole.slice(1, 0, 8, 2)}, 1);

@@ -85,7 +85,8 @@ TEST_CASE("penalties have the gradients of the formulas", "[weights]") {
 }
 
 TEST_CASE("penalties are the same bits for any number of threads", "[weights]") {
-  const auto w = weights({3000, 101}, torch::kFloat, 5);
+  const auto type = GENERATE(torch::kFloat, torch::kBFloat16);  // of either way
+  const auto w = weights({3000, 101}, type, 5);
   const auto bits = [&](int threads) {
     const Threads scope(threads);
     return std::pair{rt::l1_penalty({w}, 1).item<float>(), rt::l2_penalty({w}, 1).item<float>()};
@@ -94,6 +95,77 @@ TEST_CASE("penalties are the same bits for any number of threads", "[weights]") 
   for (const int threads : {2, 3, 7, 16}) {
     CHECK(bits(threads) == one);
   }
+}
+
+TEST_CASE("penalties of dense weights have the gradients of the formulas", "[weights]") {
+  const auto type = GENERATE(torch::kDouble, torch::kFloat);
+  std::vector<torch::Tensor> all;
+  for (const std::int64_t size : {1, 15, 16, 17, 33, 20'000}) {
+    all.push_back(weights({size}, type, static_cast<std::uint64_t>(size)).requires_grad_());
+  }
+  all.push_back(weights({5, 6, 3, 3}, type, 3)
+                    .contiguous(torch::MemoryFormat::ChannelsLast)
+                    .requires_grad_());
+  all.push_back(weights({7, 3}, type, 4).t().requires_grad_());
+  all.push_back(torch::zeros({0}, type).requires_grad_());
+  const auto [absolute, squares] = sums(all);
+  const double bound = type == torch::kDouble ? 1e-13 : 1e-6;
+  const auto l1 = rt::l1_penalty(all, 0.25);
+  const auto l2 = rt::l2_penalty(all, 0.25);
+  const auto both = rt::elastic_net_penalty(all, 0.25, 0.5);
+  CHECK(l1.item<double>() == Approx(0.25 * absolute).epsilon(bound));
+  CHECK(l2.item<double>() == Approx(0.25 * squares).epsilon(bound));
+  CHECK(both.item<double>() == Approx(0.25 * absolute + 0.5 * squares).epsilon(bound));
+  // Twice the same from a graph that is kept, and by the formula; 0.25, 0.5 lose nothing.
+  for (int pass = 0; pass < 2; ++pass) {
+    const auto of_l1 = torch::autograd::grad({l1}, all, {}, /*retain_graph=*/true);
+    const auto of_l2 = torch::autograd::grad({l2 * 2}, all, {}, /*retain_graph=*/true);
+    const auto of_both = torch::autograd::grad({both}, all, {}, /*retain_graph=*/true);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      CHECK(of_l1[i].equal(0.25 * all[i].sign()));
+      CHECK(of_l2[i].equal(all[i]));
+      CHECK(of_both[i].allclose(0.25 * all[i].sign() + all[i], bound, bound));
+      CHECK(of_both[i].scalar_type() == type);
+    }
+  }
+  // Gradients of gradients, through the loss too.
+  const auto twice = rt::elastic_net_penalty(all, 0.25, 0.5).square();
+  const auto first = torch::autograd::grad({twice}, {all[4]}, {}, true, /*create_graph=*/true)[0];
+  const auto second = torch::autograd::grad({first.sum()}, {all[4]})[0];
+  const auto w = all[4].detach().clone().requires_grad_();
+  std::vector<torch::Tensor> others(all);
+  others[4] = w;
+  torch::Tensor sum = torch::zeros({}, type);
+  for (const auto& other : others) {
+    sum = sum + 0.25 * other.abs().sum() + 0.5 * other.square().sum();
+  }
+  const auto by_aten = torch::autograd::grad({sum.square()}, {w}, {}, true, true)[0];
+  CHECK(first.allclose(by_aten, 10 * bound, bound));
+  CHECK(second.allclose(torch::autograd::grad({by_aten.sum()}, {w})[0], 10 * bound, bound));
+}
+
+TEST_CASE("penalties need no gradients, and see weights that changed in between", "[weights]") {
+  const auto plain = weights({100}, torch::kFloat);
+  CHECK_FALSE(rt::l2_penalty({plain}, 1).requires_grad());
+  const auto w = weights({100}, torch::kFloat).requires_grad_();
+  const auto loss = rt::l2_penalty({w, plain}, 1);
+  {
+    const torch::NoGradGuard no_grad;
+    CHECK_FALSE(rt::l2_penalty({w}, 1).requires_grad());
+    w.add_(1);
+  }
+  CHECK(contains(error_of([&] { loss.backward(); }), "modified by an inplace operation"));
+  auto twice = rt::l1_penalty({w, w}, 1);  // one that is listed twice counts twice
+  twice.backward();
+  CHECK(w.grad().equal(2 * w.sign()));
+  CHECK_FALSE(plain.grad().defined());
+}
+
+TEST_CASE("penalties of weights that are not finite are not", "[weights]") {
+  const auto bad = torch::tensor({1.0F, INFINITY});
+  CHECK(std::isinf(rt::l1_penalty({bad}, 0.5).item<float>()));
+  CHECK(std::isinf(rt::elastic_net_penalty({bad}, 0.5, 0.5).item<float>()));
+  CHECK(std::isnan(rt::l2_penalty({torch::tensor({1.0F, NAN})}, 0.5).item<float>()));
 }
 
 TEST_CASE("penalties of a module go by its filter", "[weights]") {

@@ -1,13 +1,62 @@
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include <ATen/Dispatch.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
 
 #include "regtorch/core/check.hpp"
+#include "regtorch/core/dense_arrays.hpp"
+#include "regtorch/kernels/norms.hpp"
+#include "regtorch/kernels/simd.hpp"
 #include "regtorch/weights/parameters.hpp"
 
 namespace regtorch {
+
+namespace detail {
+
+/// max_norm_ of weights that are dense and apart, each filter in one piece of memory: one read of
+/// each element, and a second with a write, from the cache, for filters above the limit.
+inline void dense_max_norm(const std::vector<at::Tensor>& weights, double max_norm) {
+  ArrayBlocks blocks;
+  std::vector<void*> arrays;
+  for (const auto& weight : weights) {
+    blocks.add(weight.numel());
+    arrays.push_back(weight.mutable_data_ptr());
+  }
+  const kernels::Isa isa = kernels::active_isa();
+  AT_DISPATCH_FLOATING_TYPES(weights.front().scalar_type(), "max_norm_", [&] {
+    blocks.for_each([&](std::int64_t, std::size_t array, std::int64_t begin, std::int64_t end) {
+      // A block has the filters that begin in it.
+      auto* w = static_cast<scalar_t*>(arrays[array]);
+      const std::int64_t size = weights[array].numel() / weights[array].size(0);
+      for (std::int64_t k = (begin + size - 1) / size * size; k < end; k += size) {
+        const auto norm = static_cast<scalar_t>(
+            std::sqrt(kernels::sums<false, true>(w, k, k + size, isa).squares));
+        if (norm > max_norm) {
+          kernels::scale(w, k, k + size, max_norm / (norm + 1e-7), isa);
+        }
+      }
+    });
+  });
+  for (const auto& weight : weights) {
+    weight.unsafeGetTensorImpl()->bump_version();
+  }
+}
+
+/// Whether each slice of `weight` along its first dimension, which is dense, is one piece of
+/// memory.
+inline bool has_whole_filters(const at::Tensor& weight) {
+  return weight.size(0) <= 1 || weight.stride(0) * weight.size(0) == weight.numel();
+}
+
+}  // namespace detail
 
 /// Scales each filter down to an L2 norm of at most `max_norm`, in place; to be called after each
 /// step of the optimizer:
@@ -34,6 +83,11 @@ inline void max_norm_(const Parameters& parameters, double max_norm) {
                       describe(parameter));
   }
   const at::NoGradGuard no_grad;
+  const auto& weights = parameters.tensors();
+  if (detail::are_dense_and_apart(weights) &&
+      std::all_of(weights.begin(), weights.end(), detail::has_whole_filters)) {
+    return detail::dense_max_norm(weights, max_norm);
+  }
   for (auto parameter : parameters.tensors()) {
     parameter.renorm_(2, 0, max_norm);
   }
