@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <mutex>
 #include <random>
@@ -24,7 +23,7 @@ constexpr std::size_t kKiB = std::size_t{1} << 10;
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 constexpr std::size_t kNoBound = std::numeric_limits<std::size_t>::max();
 
-/// A block with a pattern of its own in it, from end to end.
+/// A block with a pattern of its own in it, at both ends and eight times a page.
 struct Filled {
   std::byte* data;
   std::size_t bytes;
@@ -35,10 +34,17 @@ struct Filled {
         bytes(size),
         pattern(static_cast<std::byte>(number % 251)) {
     REQUIRE(data != nullptr);
-    std::memset(data, static_cast<int>(pattern), bytes);
+    for (std::size_t i = 0; i < bytes; i += 512) {
+      data[i] = pattern;
+    }
+    data[bytes - 1] = pattern;
   }
   bool intact() const {
-    return std::all_of(data, data + bytes, [&](std::byte b) { return b == pattern; });
+    bool intact = data[bytes - 1] == pattern;
+    for (std::size_t i = 0; i < bytes; i += 512) {
+      intact = intact && data[i] == pattern;
+    }
+    return intact;
   }
 };
 

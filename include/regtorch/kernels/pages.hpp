@@ -18,7 +18,7 @@ constexpr std::size_t round_up(std::size_t bytes, std::size_t multiple) {
   return (bytes + multiple - 1) / multiple * multiple;
 }
 
-/// `length` zeroed bytes, a multiple of 4,096, at a multiple of 2 MiB, in huge pages where the
+/// `length` zeroed bytes, a multiple of 64 KiB, at a multiple of 2 MiB, in huge pages where the
 /// system has them (and in small ones behind the last multiple of 2 MiB); nullptr if there are
 /// none left.
 inline std::byte* map_pages(std::size_t length) {
