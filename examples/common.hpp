@@ -281,6 +281,7 @@ template <class Experiment>
 int run(CLI::App& app, const Settings& settings, int argc, char** argv, Experiment experiment) {
   CLI11_PARSE(app, argc, argv);
   try {
+    rt::use_cpu_memory_cache();
     torch::manual_seed(settings.seed);
     if (settings.threads > 0) {
       torch::set_num_threads(settings.threads);

@@ -33,11 +33,10 @@ class EvaluationSums {
     const std::int64_t size = labels.size(0);
     const at::Tensor weighted = loss.detach().to(at::kDouble) * static_cast<double>(size);
     const at::Tensor classes = labels.dim() == 2 ? labels.argmax(1) : labels;
-    const at::Tensor correct = logits.detach().argmax(1).eq(classes).sum();
-    loss_ = samples_ == 0 ? weighted : loss_ + weighted;
-    correct_ = samples_ == 0 ? correct : correct_ + correct;
-    samples_ += size;
+    add(weighted, logits.detach().argmax(1).eq(classes).sum(), size);
   }
+  /// What others have summed up.
+  void add(const EvaluationSums& others) { add(others.loss_, others.correct_, others.samples_); }
   /// @throws c10::Error if nothing was added
   Evaluation mean() const {
     TORCH_CHECK(samples_ > 0, "wanted at least one batch, got none");
@@ -47,6 +46,12 @@ class EvaluationSums {
   }
 
  private:
+  void add(const at::Tensor& loss, const at::Tensor& correct, std::int64_t samples) {
+    loss_ = samples_ == 0 ? loss : loss_ + loss;
+    correct_ = samples_ == 0 ? correct : correct_ + correct;
+    samples_ += samples;
+  }
+
   at::Tensor loss_;
   at::Tensor correct_;
   std::int64_t samples_ = 0;

@@ -193,10 +193,10 @@ class Trainer {
       state.step += gradient_step.step(last) ? 1 : 0;
       ++state.batch;
       state.samples += labels.size(0);
-      epoch.add(loss, logits, labels);
+      detail::EvaluationSums one;
+      one.add(loss, logits, labels);
+      epoch.add(one);
       if constexpr (kWatched) {
-        detail::EvaluationSums one;
-        one.add(loss, logits, labels);
         set_metrics(one.mean(), state);
         state.metrics.set("lr", lr_);
         ((state.stopping |= detail::call_hook<detail::on_batch_end_hook>(callbacks, state)), ...);
