@@ -15,4 +15,9 @@ REGTORCH_INLINE std::uint16_t to_bfloat16(float value) {
   return static_cast<std::uint16_t>(is_nan ? 0x7FC0u : rounded);
 }
 
+/// bfloat16 to float32, exactly.
+REGTORCH_INLINE float from_bfloat16(std::uint16_t bits) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
+
 }  // namespace regtorch::kernels
