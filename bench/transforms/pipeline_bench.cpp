@@ -1,5 +1,6 @@
 // image_pipeline: RandomCrop(32, 4), RandomHorizontalFlip, Normalize on 1,024 images, uint8 to
-// float. Items a second are images a second.
+// float. image_pipeline_cutout: the same with Cutout(16) before Normalize. Items a second are
+// images a second; variants that end in _1thread run on one.
 
 #include "regtorch/transforms/pipeline.hpp"
 
@@ -11,6 +12,7 @@
 #include <torch/torch.h>
 
 #include "regtorch/core/parallel_for.hpp"
+#include "regtorch/transforms/cutout.hpp"
 #include "regtorch/transforms/normalize.hpp"
 #include "regtorch/transforms/random_crop.hpp"
 #include "regtorch/transforms/random_horizontal_flip.hpp"
@@ -22,6 +24,7 @@ namespace rt = regtorch;
 constexpr std::int64_t kImages = 1024;
 constexpr std::int64_t kSide = 32;
 constexpr std::int64_t kPadding = 4;
+constexpr std::int64_t kHole = 16;
 
 torch::Tensor images() {
   torch::manual_seed(0);
@@ -36,14 +39,25 @@ void run(benchmark::State& state, const auto& transform) {
   state.SetItemsProcessed(state.iterations() * kImages);
 }
 
-void regtorch_variant(benchmark::State& state, torch::ScalarType dtype) {
-  const rt::transforms::Pipeline augment{
-      rt::transforms::RandomCrop(kSide, kPadding), rt::transforms::RandomHorizontalFlip(),
-      rt::transforms::Normalize({0.5, 0.5, 0.5}, {0.5, 0.5, 0.5})};
+void regtorch_variant(benchmark::State& state, const auto& augment,
+                      rt::transforms::ImageFormat format) {
   const auto input = images();
   const auto indices = torch::arange(kImages);
   std::uint64_t pass = 0;
-  run(state, [&] { return augment(input, rt::Key{0, pass++}, indices, {dtype}); });
+  run(state, [&] { return augment(input, rt::Key{0, pass++}, indices, format); });
+}
+
+/// Zeros in a square at a random place of each normalised image: Cutout before Normalize fills with
+/// black, which costs the same.
+torch::Tensor aten_cutout(torch::Tensor x) {
+  const auto steps = torch::arange(kSide);
+  const auto covered = [&] {
+    const auto first = torch::randint(0, kSide, {kImages, 1}) - kHole / 2;
+    return (steps >= first).logical_and_(steps < first + kHole);
+  };
+  const auto hole =
+      covered().view({kImages, 1, kSide, 1}).logical_and(covered().view({kImages, 1, 1, kSide}));
+  return x.masked_fill_(hole, 0);
 }
 
 /// The whole batch at once: pad, gather by index, convert.
@@ -119,23 +133,51 @@ void copy_variant(benchmark::State& state, torch::ScalarType dtype) {
 }
 
 const int registered = [] {
+  using Format = at::MemoryFormat;
+  const rt::transforms::RandomCrop crop(kSide, kPadding);
+  const rt::transforms::RandomHorizontalFlip flip;
+  const rt::transforms::Cutout cutout(kHole);
+  const rt::transforms::Normalize normalize({0.5, 0.5, 0.5}, {0.5, 0.5, 0.5});
+  const rt::transforms::Pipeline plain{crop, flip, normalize};
+  const rt::transforms::Pipeline with_cutout{crop, flip, cutout, normalize};
+  const auto input = images();
   for (const auto dtype : {torch::kFloat, torch::kBFloat16}) {
     const std::string shape =
         std::string("/1024x3x32x32/") + (dtype == torch::kFloat ? "float32" : "bfloat16");
-    const auto add = [&](const std::string& variant, auto body) {
-      benchmark::RegisterBenchmark(("image_pipeline/" + variant + shape).c_str(), body)
+    const auto add = [&](const std::string& name, auto body) {
+      benchmark::RegisterBenchmark((name + shape).c_str(), body)
           ->UseRealTime()
           ->Unit(benchmark::kMicrosecond);
     };
-    const auto input = images();
-    add("regtorch", [dtype](benchmark::State& state) { regtorch_variant(state, dtype); });
-    add("aten",
-        [=](benchmark::State& state) { run(state, [&] { return aten_batched(input, dtype); }); });
-    add("aten_indexing",
-        [=](benchmark::State& state) { run(state, [&] { return aten_indexing(input, dtype); }); });
-    add("aten_by_image",
-        [=](benchmark::State& state) { run(state, [&] { return aten_by_image(input, dtype); }); });
-    add("copy", [dtype](benchmark::State& state) { copy_variant(state, dtype); });
+    const auto add_both = [&](const std::string& name, auto body) {
+      add(name, body);
+      add(name + "_1thread", [=](benchmark::State& state) {
+        const int threads = at::get_num_threads();
+        at::set_num_threads(1);
+        body(state);
+        at::set_num_threads(threads);
+      });
+    };
+    const auto add_ours = [&](const std::string& piece, const auto& augment) {
+      for (const auto layout : {Format::Contiguous, Format::ChannelsLast}) {
+        add_both(piece + "/regtorch" + (layout == Format::Contiguous ? "" : "_channels_last"),
+                 [=](benchmark::State& state) {
+                   regtorch_variant(state, augment, {dtype, layout});
+                 });
+      }
+    };
+    const auto add_aten = [&](const std::string& name, auto make) {
+      add("image_pipeline/" + name, [=](benchmark::State& state) { run(state, make); });
+      add("image_pipeline_cutout/" + name,
+          [=](benchmark::State& state) { run(state, [&] { return aten_cutout(make()); }); });
+    };
+    add_ours("image_pipeline", plain);
+    add_ours("image_pipeline_cutout", with_cutout);
+    add_aten("aten", [=] { return aten_batched(input, dtype); });
+    add_aten("aten_indexing", [=] { return aten_indexing(input, dtype); });
+    add_aten("aten_by_image", [=] { return aten_by_image(input, dtype); });
+    add_both("image_pipeline/copy",
+             [dtype](benchmark::State& state) { copy_variant(state, dtype); });
   }
   return 0;
 }();

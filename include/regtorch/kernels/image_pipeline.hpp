@@ -15,11 +15,13 @@
 /// The image pipeline: bytes in, any composition of transforms, floats out, in one pass.
 ///
 /// How. Geometric transforms move whole rows and columns, so all of them together come down to one
-/// source row for each output row and one table of source columns for each image. An output row is
-/// then made by picking its bytes out of the source row (`select_columns`) and taking blocks of
-/// kLanes pixels through the transforms in registers, first to last. The recursion over the tuple
-/// of transforms is unrolled by the compiler; only the last step stores. A transform that needs a
-/// mean over its image costs a pass of its own, without a store, up to that transform.
+/// table of source rows and one of source columns for each image. An output row is then made by
+/// picking its bytes out of the source row (`SelectColumns`) and taking blocks of kLanes pixels
+/// through the transforms, first to last, and to their place. The recursion over the tuple of
+/// transforms is unrolled by the compiler: pixel transforms that follow each other, and the last
+/// one and the store, are one loop, in registers. A transform that brings its own loops costs a
+/// write and a read of the first-level cache; one that needs a mean over its image a pass of its
+/// own, without a store, up to that transform.
 ///
 /// Memory traffic: 3 bytes read and 12 (float32) or 6 (bfloat16) written a pixel, so at a copy
 /// speed of B bytes/s the limit for 32x32 images is B / 15,360 (or B / 9,216) images a second.
@@ -44,44 +46,42 @@ struct ImageSink {
 
 namespace detail {
 
-REGTORCH_INLINE void load(const std::uint8_t* bytes, float (&out)[kLanes]) {
-  for (int i = 0; i < kLanes; ++i) {
-    out[i] = static_cast<float>(bytes[i]) * (1.0f / 255.0f);
-  }
-}
-
-/// Stores the first `count` pixels of a block; `offset` is that of its first pixel in the image.
-template <class Value, class Convert>
-REGTORCH_INLINE void store(const PixelBlock& block, int count, Value* image, bool channels_last,
+/// Stores the first `count` pixels of a block that `evaluate` gives to a sink; `offset` is that of
+/// its first pixel in the image.
+template <class Value, class Evaluate, class Convert>
+REGTORCH_INLINE void store(const Evaluate& evaluate, int count, Value* image, bool channels_last,
                            std::size_t plane, std::size_t offset, Convert convert) {
-  const auto copy = [&](Value* out, const Value* values, std::size_t each) REGTORCH_INLINE_LAMBDA {
-    // The constant size is the common case, and lets the compiler store whole registers.
-    if (count == kLanes) {
-      std::memcpy(out, values, kLanes * each * sizeof(Value));
-    } else {
-      std::memcpy(out, values, static_cast<std::size_t>(count) * each * sizeof(Value));
-    }
-  };
+  // A whole block goes straight to its place, a part by way of an array.
+  const bool whole = count == kLanes;
+  const auto size = static_cast<std::size_t>(count) * sizeof(Value);
+  Value part[3 * kLanes];
   if (channels_last) {
-    Value values[3 * kLanes];
-    for (int i = 0; i < kLanes; ++i) {
-      values[3 * i] = convert(block.red[i]);
-      values[3 * i + 1] = convert(block.green[i]);
-      values[3 * i + 2] = convert(block.blue[i]);
+    Value* to = whole ? image + 3 * offset : part;
+    evaluate([&](int i, float red, float green, float blue) REGTORCH_INLINE_LAMBDA {
+      to[3 * i] = convert(red);
+      to[3 * i + 1] = convert(green);
+      to[3 * i + 2] = convert(blue);
+    });
+    if (!whole) {
+      std::memcpy(image + 3 * offset, part, 3 * size);
     }
-    copy(image + 3 * offset, values, 3);
     return;
   }
-  const auto copy_plane = [&](const float* channel, std::size_t c) REGTORCH_INLINE_LAMBDA {
-    Value values[kLanes];
-    for (int i = 0; i < kLanes; ++i) {
-      values[i] = convert(channel[i]);
+  Value* to = whole ? image + offset : part;
+  const std::size_t step = whole ? plane : kLanes;
+  Value* const reds = to;
+  Value* const greens = to + step;
+  Value* const blues = to + 2 * step;
+  evaluate([&](int i, float red, float green, float blue) REGTORCH_INLINE_LAMBDA {
+    reds[i] = convert(red);
+    greens[i] = convert(green);
+    blues[i] = convert(blue);
+  });
+  if (!whole) {
+    for (std::size_t c = 0; c < 3; ++c) {
+      std::memcpy(image + c * plane + offset, part + c * kLanes, size);
     }
-    copy(image + c * plane + offset, values, 1);
-  };
-  copy_plane(block.red, 0);
-  copy_plane(block.green, 1);
-  copy_plane(block.blue, 2);
+  }
 }
 
 /// The mean over an image, summed lane by lane in float64.
@@ -123,71 +123,77 @@ void transform_images(const std::tuple<Transforms...>& transforms, const ImageSo
                       const ImageSink& sink, std::int64_t begin, std::int64_t end,
                       RandomStream stream, Isa isa) {
   constexpr std::size_t kCount = sizeof...(Transforms);
+  constexpr std::size_t kCacheLine = 64;
+  constexpr std::size_t kAhead = 1 << 13;
   detail::ImageStages<Transforms...> stages(transforms, source.size);
   const ImageSize out = stages.out_size();
   const auto in_width = static_cast<std::size_t>(source.size.width);
   const std::size_t in_plane = static_cast<std::size_t>(source.size.height) * in_width;
   const auto out_width = static_cast<std::size_t>(out.width);
   const std::size_t out_plane = static_cast<std::size_t>(out.height) * out_width;
-  const auto padded = static_cast<std::size_t>(stages.padded_width());
-  std::vector<std::uint16_t> columns(padded);
-  std::vector<std::uint8_t> bytes(3 * padded);
-  const SelectColumns select = select_columns(isa);
+  SelectColumns select(isa, source.size.width, stages.padded_width());
+  const std::size_t padded = select.padded();
+  std::vector<std::uint8_t> selected(3 * padded);
+  const std::vector<std::uint8_t> zeros(padded);
+  const detail::RowBytes inside{selected.data(), selected.data() + padded,
+                                selected.data() + 2 * padded};
+  const detail::RowBytes outside{zeros.data(), zeros.data(), zeros.data()};
 
   run_on(isa, [&]() REGTORCH_INLINE_LAMBDA {
     for (std::int64_t n = begin; n < end; ++n) {
       const std::uint8_t* image = source.pixels + static_cast<std::size_t>(n) * 3 * in_plane;
-      // Makes the image of stage Last and gives it away: take(block, y, x, count), where the first
-      // `count` pixels of the block are in the image.
+      // Makes the image of stage Last and gives it away by take(bytes, y, x, count), for blocks of
+      // which the first `count` pixels are in the image.
       const auto for_each_block = [&]<std::size_t Last>(const auto& take) REGTORCH_INLINE_LAMBDA {
         const ImageSize size = stages.template size<Last>();
         stages.template aim<Last>();
-        for (std::size_t x = 0; x < static_cast<std::size_t>(size.width); ++x) {
-          const int from = stages.source_columns()[x];
-          detail::check_source("source_column", from, source.size.width);
-          columns[x] = static_cast<std::uint16_t>(std::max(from, 0));
-        }
+        select.aim(stages.source_columns(), size.width);
         for (int y = 0; y < size.height; ++y) {
-          const auto rows = stages.template rows<Last>(y);
-          detail::check_source("source_row", rows[0], source.size.height);
-          const std::size_t row = static_cast<std::size_t>(std::max(rows[0], 0)) * in_width;
-          for (std::size_t c = 0; c < 3; ++c) {
-            select(image + c * in_plane + row, source.size.width, columns.data(), size.width,
-                   bytes.data() + c * padded);
+          const int row = stages.source_row(y);
+          if (row != kOutside) {
+            select(image + static_cast<std::size_t>(row) * in_width, in_plane, selected.data());
           }
+          const detail::RowBytes& bytes = row == kOutside ? outside : inside;
           for (int x = 0; x < size.width; x += kLanes) {
-            PixelBlock block;
-            detail::load(bytes.data() + x, block.red);
-            detail::load(bytes.data() + padded + x, block.green);
-            detail::load(bytes.data() + 2 * padded + x, block.blue);
-            stages.template evaluate<Last>(rows, x, block);
-            take(block, y, x, std::min(kLanes, size.width - x));
+            take(bytes, y, x, std::min(kLanes, size.width - x));
           }
         }
       };
 
+      if (n + 1 < end) {
+        // Rows of three planes, from any place on, are more than the hardware sees coming. Of a
+        // large image only the beginning: the rest would be gone again before it is wanted.
+        for (std::size_t i = 0; i < std::min(3 * in_plane, kAhead); i += kCacheLine) {
+          __builtin_prefetch(image + 3 * in_plane + i);
+        }
+      }
       stages.draw(stream, static_cast<std::uint64_t>(source.ids[n]));
       stages.take_means([&]<std::size_t K>(const auto& measure) REGTORCH_INLINE_LAMBDA {
         detail::Mean mean;
-        for_each_block.template operator()<K>([&](const PixelBlock& block, int, int, int count)
-                                                  REGTORCH_INLINE_LAMBDA {
-                                                    float quantity[kLanes];
-                                                    measure(block, quantity);
-                                                    mean.add(quantity, count);
-                                                  });
+        for_each_block.template operator()<K>(
+            [&](const detail::RowBytes& bytes, int y, int x, int count) REGTORCH_INLINE_LAMBDA {
+              PixelBlock block;
+              stages.template evaluate<K>(bytes, y, x, stages.into(block));
+              float quantity[kLanes];
+              measure(block, quantity);
+              mean.add(quantity, count);
+            });
         return mean.of(stages.template size<K>());
       });
       const std::size_t out_image = static_cast<std::size_t>(n) * 3 * out_plane;
       for_each_block.template operator()<kCount>(
-          [&](const PixelBlock& block, int y, int x, int count) REGTORCH_INLINE_LAMBDA {
+          [&](const detail::RowBytes& bytes, int y, int x, int count) REGTORCH_INLINE_LAMBDA {
             const std::size_t offset =
                 static_cast<std::size_t>(y) * out_width + static_cast<std::size_t>(x);
+            const auto evaluate = [&](const auto& to) REGTORCH_INLINE_LAMBDA {
+              stages.template evaluate<kCount>(bytes, y, x, to);
+            };
             if (sink.type == PixelType::kFloat32) {
-              detail::store(block, count, static_cast<float*>(sink.pixels) + out_image,
+              detail::store(evaluate, count, static_cast<float*>(sink.pixels) + out_image,
                             sink.channels_last, out_plane, offset,
                             [](float v) REGTORCH_INLINE_LAMBDA { return v; });
             } else {
-              detail::store(block, count, static_cast<std::uint16_t*>(sink.pixels) + out_image,
+              detail::store(evaluate, count, static_cast<std::uint16_t*>(sink.pixels) + out_image,
                             sink.channels_last, out_plane, offset,
                             [](float v) REGTORCH_INLINE_LAMBDA { return to_bfloat16(v); });
             }

@@ -28,8 +28,10 @@
 ///     void block(PixelBlock& block, const Draw& draw, int y, const int (&x)[kLanes]) const;
 ///
 /// `pixel` is called in a loop over the neighbouring pixels of a block that the compiler vectorises
-/// if it can: selections (a < b ? c : d) rather than branches, and no calls, keep it fast. `block`
-/// brings its own loops: for transforms that decide once for the image what they do to its pixels.
+/// if it can: selections (a < b ? c : d) rather than branches, and no calls, keep it fast. It must
+/// write to nothing but the pixel: neighbours, and other threads, are at work at the same time.
+/// `block` brings its own loops: for transforms that decide once for the image what they do to its
+/// pixels.
 ///
 /// A pixel transform may also ask for the mean of a quantity over all pixels of the image that
 /// enters it, those included that a later transform cuts off:

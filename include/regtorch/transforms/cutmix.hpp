@@ -2,14 +2,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/roll.h>
 
 #include "regtorch/core/key.hpp"
+#include "regtorch/core/parallel_for.hpp"
 #include "regtorch/kernels/beta.hpp"
+#include "regtorch/kernels/mixing.hpp"
 #include "regtorch/transforms/mixing.hpp"
 
 namespace regtorch::transforms {
@@ -42,8 +46,8 @@ class CutMix {
   /// @param images  [B,...,H,W], floating-point
   /// @param labels  int64 [B], each in [0, num_classes)
   /// @param seed    default: drawn from LibTorch's default CPU generator
-  /// @throws c10::ValueError for other types or shapes; c10::Error for a label out of range (on
-  ///         CUDA a device-side assert)
+  /// @throws c10::ValueError for other types or shapes, or for a label out of range (on CUDA a
+  ///         device-side assert)
   Mixed operator()(const at::Tensor& images, const at::Tensor& labels,
                    std::optional<std::uint64_t> seed = std::nullopt) const {
     return (*this)(images, labels, Key{seed_or_draw(seed)}, 0);
@@ -53,16 +57,11 @@ class CutMix {
                    std::int64_t batch) const {
     detail::check_mixable("CutMix", images, labels, 3);
     const Box box = this->box(key, batch, images.size(-2), images.size(-1));
-    const std::int64_t height = box.bottom - box.top;
-    const std::int64_t width = box.right - box.left;
-    at::Tensor mixed = images.clone();
-    const auto cut = [&](const at::Tensor& of) {
-      return of.narrow(-2, box.top, height).narrow(-1, box.left, width);
-    };
-    cut(mixed).copy_(at::roll(cut(images), 1, 0));
-    const double pasted = static_cast<double>(height * width) /
+    const double pasted = static_cast<double>((box.bottom - box.top) * (box.right - box.left)) /
                           static_cast<double>(images.size(-2) * images.size(-1));
-    return {mixed, detail::mixed_targets(labels, num_classes_, 1 - pasted)};
+    return {detail::are_plain_samples(images) ? pasted_in_one_pass(images, box)
+                                              : pasted_by_aten(images, box),
+            detail::mixed_targets("CutMix", labels, num_classes_, 1 - pasted)};
   }
 
   /// Rows [top, bottom) and columns [left, right).
@@ -86,6 +85,43 @@ class CutMix {
   }
 
  private:
+  static at::Tensor pasted_by_aten(const at::Tensor& images, const Box& box) {
+    at::Tensor mixed = images.clone();
+    const auto cut = [&](const at::Tensor& of) {
+      return of.narrow(-2, box.top, box.bottom - box.top)
+          .narrow(-1, box.left, box.right - box.left);
+    };
+    cut(mixed).copy_(at::roll(cut(images), 1, 0));
+    return mixed;
+  }
+  static at::Tensor pasted_in_one_pass(const at::Tensor& images, const Box& box) {
+    at::Tensor result = at::empty_like(images);
+    const auto* in = static_cast<const std::uint8_t*>(images.const_data_ptr());
+    auto* out = static_cast<std::uint8_t*>(result.data_ptr());
+    // What stands beside a pixel in memory: the next column, or its other channels.
+    const bool channels_last = images.suggest_memory_format() != at::MemoryFormat::Contiguous;
+    const std::int64_t pixel =
+        static_cast<std::int64_t>(images.element_size()) * (channels_last ? images.size(1) : 1);
+    const std::int64_t plane = pixel * images.size(-2) * images.size(-1);
+    const std::int64_t planes = static_cast<std::int64_t>(images.nbytes()) / plane;
+    const auto bytes = [&](std::int64_t pixels) {
+      return static_cast<std::size_t>(pixels * pixel);
+    };
+    const kernels::PlaneBox in_plane{static_cast<std::size_t>(plane),
+                                     bytes(images.size(-1)),
+                                     static_cast<std::size_t>(box.top),
+                                     static_cast<std::size_t>(box.bottom),
+                                     bytes(box.left),
+                                     bytes(box.right)};
+    constexpr std::int64_t kBytesInBlock = 1 << 17;  // some 10 us of work
+    parallel_for(planes, std::max<std::int64_t>(kBytesInBlock / plane, 1),
+                 [&](std::int64_t begin, std::int64_t end) {
+                   kernels::paste_boxes(in, out, in_plane, planes, planes / images.size(0), begin,
+                                        end);
+                 });
+    return result;
+  }
+
   std::int64_t num_classes_;
   double alpha_;
 };

@@ -26,11 +26,13 @@ class Fill {
   /// Fills the pixels with columns x in [left, left + width).
   REGTORCH_INLINE void operator()(kernels::PixelBlock& block, const int (&x)[kernels::kLanes],
                                   int left, int width) const {
+    const auto [red, green, blue] = color_;  // copies: nothing that is written can be one of them
+    REGTORCH_INDEPENDENT
     for (int i = 0; i < kernels::kLanes; ++i) {
       const bool inside = (x[i] >= left) & (x[i] < left + width);
-      block.red[i] = inside ? color_[0] : block.red[i];
-      block.green[i] = inside ? color_[1] : block.green[i];
-      block.blue[i] = inside ? color_[2] : block.blue[i];
+      block.red[i] = inside ? red : block.red[i];
+      block.green[i] = inside ? green : block.green[i];
+      block.blue[i] = inside ? blue : block.blue[i];
     }
   }
 

@@ -1,15 +1,20 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
 #include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/lerp.h>
 #include <ATen/ops/roll.h>
 #include <ATen/ops/zeros.h>
 #include <c10/util/Exception.h>
 
 #include "regtorch/core/check.hpp"
+#include "regtorch/core/parallel_for.hpp"
+#include "regtorch/kernels/mixing.hpp"
 
 namespace regtorch::transforms {
 
@@ -42,12 +47,40 @@ inline void check_mixable(const char* who, const at::Tensor& images, const at::T
                     "] on ", images.device(), ", got ", describe(labels));
 }
 
+/// Whether a kernel may mix these images: their samples lie in memory one after the other, and no
+/// gradient is wanted (with one, or on another device, ATen mixes them).
+inline bool are_plain_samples(const at::Tensor& images) {
+  return images.is_cpu() && images.layout() == at::kStrided && images.numel() > 0 &&
+         images.is_contiguous(images.suggest_memory_format()) &&
+         !(at::GradMode::is_enabled() && images.requires_grad());
+}
+
 /// lambda * onehot(label) + (1 - lambda) * onehot(label of the sample before), in float32.
-inline at::Tensor mixed_targets(const at::Tensor& labels, std::int64_t num_classes, double lambda) {
-  at::Tensor targets = at::zeros({labels.size(0), num_classes}, labels.options().dtype(at::kFloat));
-  // scatter checks the range, on CUDA without waiting.
-  targets.scatter_(1, labels.unsqueeze(1), 1.0);
-  return at::lerp(at::roll(targets, 1, 0), targets, lambda);
+/// Throws c10::ValueError for a label out of range (on CUDA a device-side assert); `who` begins
+/// the message.
+inline at::Tensor mixed_targets(const char* who, const at::Tensor& labels, std::int64_t num_classes,
+                                double lambda) {
+  if (!labels.is_cpu()) {
+    at::Tensor targets =
+        at::zeros({labels.size(0), num_classes}, labels.options().dtype(at::kFloat));
+    targets.scatter_(1, labels.unsqueeze(1), 1.0);  // checks the range without waiting
+    return at::lerp(at::roll(targets, 1, 0), targets, lambda);
+  }
+  const at::Tensor classes = labels.contiguous();
+  const std::int64_t batch = labels.size(0);
+  at::Tensor targets = at::empty({batch, num_classes}, labels.options().dtype(at::kFloat));
+  const auto* from = classes.const_data_ptr<std::int64_t>();
+  float* to = targets.data_ptr<float>();
+  const kernels::Blend blend(lambda);
+  constexpr std::int64_t kNumbersInBlock = 1 << 16;
+  const std::int64_t block = std::max<std::int64_t>(kNumbersInBlock / num_classes, 1);
+  parallel_for(batch, block, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t bad =
+        kernels::blend_targets(from, to, batch, num_classes, blend, begin, end);
+    TORCH_CHECK_VALUE(bad < 0, who, ": wanted labels in [0, ", num_classes, "), got ", from[bad],
+                      " at ", bad);
+  });
+  return targets;
 }
 
 }  // namespace detail
