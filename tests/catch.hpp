@@ -1,12 +1,17 @@
 #pragma once
 
 // The one way into Catch2 for a test. c10 defines a macro CHECK of its own, so torch comes first
-// and its CHECK goes; then Catch2, version 2 or 3.
+// and its CHECK goes; then Catch2, version 2 or 3. The kernels' tests are also built without torch
+// (tests/sanitize).
 
 #include <exception>
 #include <string>
 
+#if defined(REGTORCH_TEST_KERNELS_ALONE)
+#include <c10/util/Exception.h>
+#else
 #include <torch/torch.h>
+#endif
 
 #undef CHECK
 #if __has_include(<catch2/catch_all.hpp>)
@@ -38,6 +43,7 @@ inline bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
+#if !defined(REGTORCH_TEST_KERNELS_ALONE)
 /// Runs the rest of a scope with this many intra-op threads.
 class Threads {
  public:
@@ -49,5 +55,6 @@ class Threads {
  private:
   int before_;
 };
+#endif
 
 }  // namespace regtorch::testing

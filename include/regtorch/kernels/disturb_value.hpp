@@ -22,12 +22,11 @@ namespace regtorch::kernels {
 inline void disturb_noise(double* noise, std::int64_t begin, std::int64_t end, std::uint64_t yes,
                           double sigma, RandomStream stream, Isa isa) {
   const RandomStream numbers{stream.seed, stream.pass, stream.purpose + 1};
+  const PhiloxGroup philox = philox_group(isa);
   for (std::int64_t first = begin; first < end; first += kPhiloxGroup) {
     // Integers alone are compiled for each instruction set: the noise has the same bits on all.
     std::uint32_t words[kPhiloxGroup];
-    run_on(isa, [&]() REGTORCH_INLINE_LAMBDA {
-      philox_group(stream, static_cast<std::uint64_t>(first) / kPhiloxGroup, words);
-    });
+    philox(stream, static_cast<std::uint64_t>(first) / kPhiloxGroup, words);
     const std::int64_t count = std::min<std::int64_t>(kPhiloxGroup, end - first);
     for (std::int64_t i = 0; i < count; ++i) {
       const auto element = static_cast<std::uint64_t>(first + i);
