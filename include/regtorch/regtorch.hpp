@@ -42,6 +42,7 @@
 #include "regtorch/kernels/memory_cache.hpp"
 #include "regtorch/kernels/mixing.hpp"
 #include "regtorch/kernels/normal.hpp"
+#include "regtorch/kernels/multiply_high.hpp"
 #include "regtorch/kernels/norms.hpp"
 #include "regtorch/kernels/pages.hpp"
 #include "regtorch/kernels/philox.hpp"
