@@ -284,7 +284,10 @@ TEMPLATE_TEST_CASE("fused optimizers leave to torch::optim what the pass can't t
     for (std::size_t i = 0; i < ours.size(); ++i) {
       const bool passes = i < 2 || i == 4;
       CAPTURE(step, i);
-      CHECK((passes ? units_apart(ours[i], theirs[i], 1) <= 8 : ours[i].equal(theirs[i])));
+      // Equal with NaN: Adam's square of a small float16 gradient and its eps are 0, and 0 / 0 is
+      // not.
+      CHECK((passes ? units_apart(ours[i], theirs[i], 1) <= 8
+                    : ours[i].allclose(theirs[i], 0, 0, /*equal_nan=*/true)));
       CHECK_FALSE(ours[i].equal(i < 5 ? start[i] : whole.slice(1, 0, 14, 2)));
     }
     CHECK(our_whole.slice(1, 1, 14, 2).equal(whole.slice(1, 1, 14, 2)));
@@ -350,7 +353,7 @@ TEMPLATE_TEST_CASE("fused optimizers and torch::optim's read each other's files"
   start[1] = start[1].contiguous(torch::MemoryFormat::ChannelsLast);
   const auto steps = [&](torch::optim::Optimizer& optimizer, std::uint64_t from, std::uint64_t to) {
     for (std::uint64_t step = from; step < to; ++step) {
-      set_gradients(optimizer.parameters(), random(shapes, 60 + step));
+      set_gradients(optimizer.param_groups()[0].params(), random(shapes, 60 + step));
       optimizer.step();
     }
   };

@@ -82,7 +82,7 @@ struct AdamPass {
 ///     rt::FusedAdam optimizer(model->parameters(), torch::optim::AdamOptions(1e-3));
 ///
 /// m and v are torch::optim's bit for bit on x86-64-v3 and later, as long as the weights are and
-/// no weight decay brings them in; each step's change of p is within 4 units in the last place of
+/// no weight decay brings them in; each step's change of p is within 8 units in the last place of
 /// torch::optim's. Results have the same bits for any number of threads.
 ///
 /// Float32 and float64 parameters on the CPU take the pass, in any dense layout, whatever the
