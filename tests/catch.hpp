@@ -8,7 +8,9 @@
 #include <string>
 
 #if defined(REGTORCH_TEST_KERNELS_ALONE)
+#include <c10/util/BFloat16.h>
 #include <c10/util/Exception.h>
+#include <c10/util/Half.h>
 #else
 #include <torch/torch.h>
 #endif
