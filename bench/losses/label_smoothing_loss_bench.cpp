@@ -121,11 +121,10 @@ const int registered = [] {
                            {4096, 1000, torch::kBFloat16}, {512, 50257, torch::kFloat},
                            {512, 50257, torch::kBFloat16}};
   for (const Batch& batch : batches) {
-    const std::string shape = "/" + std::to_string(batch.rows) + "x" +
-                              std::to_string(batch.classes) +
-                              (batch.dtype == torch::kFloat ? "/float32" : "/bfloat16");
+    const std::string shape = c10::str("/", batch.rows, "x", batch.classes,
+                                       batch.dtype == torch::kFloat ? "/float32" : "/bfloat16");
     const auto add = [&](const std::string& variant, auto body) {
-      benchmark::RegisterBenchmark(("label_smoothing_loss/" + variant + shape).c_str(), body)
+      benchmark::RegisterBenchmark(c10::str("label_smoothing_loss/", variant, shape).c_str(), body)
           ->UseRealTime()
           ->Unit(benchmark::kMicrosecond);
     };
