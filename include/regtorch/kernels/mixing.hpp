@@ -21,16 +21,21 @@ namespace regtorch::kernels {
 class Blend {
  public:
   /// @param weight  of `own`, in [0, 1]
-  explicit Blend(double weight) : weight_(static_cast<float>(weight)) {}
+  explicit Blend(double weight)
+      : own_is_nearer_(static_cast<float>(weight) >= 0.5f),
+        share_(own_is_nearer_ ? 1.0f - static_cast<float>(weight) : static_cast<float>(weight)) {}
 
-  REGTORCH_INLINE float operator()(float own, float before) const {
-    const bool nearer_before = weight_ < 0.5f;
-    return (nearer_before ? before : own) +
-           (nearer_before ? weight_ : weight_ - 1.0f) * (own - before);
+  float operator()(float own, float before) const {
+    return own_is_nearer_ ? from_nearer(own, before) : from_nearer(before, own);
+  }
+  bool own_is_nearer() const { return own_is_nearer_; }
+  REGTORCH_INLINE float from_nearer(float near, float far) const {
+    return near + share_ * (far - near);
   }
 
  private:
-  float weight_;
+  bool own_is_nearer_;
+  float share_;  // of the farther one
 };
 
 /// Blends two arrays: out[i] = blend(own[i], before[i]) for i < count.
@@ -39,25 +44,27 @@ class Blend {
 template <class Value>
 void blend_arrays(const Value* own, const Value* before, Value* out, std::int64_t count,
                   Blend blend, Isa isa) {
-  run_on(isa, [&]() REGTORCH_INLINE_LAMBDA {
-    const auto one = [&](Value a, Value b) REGTORCH_INLINE_LAMBDA {
-      if constexpr (std::is_same_v<Value, float>) {
-        return blend(a, b);
-      } else {
-        return to_bfloat16(blend(from_bfloat16(a), from_bfloat16(b)));
+  // Decided here and not for each number: a loop with a branch would not be vectorised.
+  const Value* nearer = blend.own_is_nearer() ? own : before;
+  const Value* farther = blend.own_is_nearer() ? before : own;
+  run_on(isa, [=]() REGTORCH_INLINE_LAMBDA {
+    const auto blend_some = [blend](const Value* near, const Value* far, Value* to,
+                                    int some) REGTORCH_INLINE_LAMBDA {
+      REGTORCH_INDEPENDENT
+      for (int i = 0; i < some; ++i) {
+        if constexpr (std::is_same_v<Value, float>) {
+          to[i] = blend.from_nearer(near[i], far[i]);
+        } else {
+          to[i] = to_bfloat16(blend.from_nearer(from_bfloat16(near[i]), from_bfloat16(far[i])));
+        }
       }
     };
-    constexpr std::int64_t kWidth = 32;  // a constant: what g++ -O2 needs to vectorise
+    constexpr int kWidth = 64;  // a constant: what g++ -O2 needs to vectorise
     std::int64_t begin = 0;
     for (; begin + kWidth <= count; begin += kWidth) {
-      REGTORCH_INDEPENDENT
-      for (std::int64_t i = begin; i < begin + kWidth; ++i) {
-        out[i] = one(own[i], before[i]);
-      }
+      blend_some(nearer + begin, farther + begin, out + begin, kWidth);
     }
-    for (; begin < count; ++begin) {
-      out[begin] = one(own[begin], before[begin]);
-    }
+    blend_some(nearer + begin, farther + begin, out + begin, static_cast<int>(count - begin));
   });
 }
 
