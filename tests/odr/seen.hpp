@@ -12,7 +12,6 @@ namespace rt = regtorch;
 struct Seen {
   rt::kernels::Isa (*active_isa)();
   void (*write_csv)(const rt::History&, const std::filesystem::path&);
-  rt::kernels::SelectColumns select_columns;
   torch::Tensor images;
   torch::Tensor features;
   rt::StopReason reason;
@@ -34,10 +33,5 @@ static Seen look() {
   rt::EarlyStopping stopper(rt::EarlyStoppingOptions().patience(1));
   stopper.step(1.0);
   stopper.step(2.0);
-  return {&rt::kernels::active_isa,
-          &rt::report::write_csv,
-          rt::kernels::select_columns(rt::kernels::active_isa()),
-          images,
-          features,
-          stopper.reason()};
+  return {&rt::kernels::active_isa, &rt::report::write_csv, images, features, stopper.reason()};
 }
