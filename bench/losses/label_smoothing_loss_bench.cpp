@@ -135,7 +135,7 @@ const int registered = [] {
     };
     add_loss("regtorch", by_module);
     add_loss("aten_gather", by_gather);
-    add_loss("aten_nll", by_nll);
+    add_loss("aten", by_nll);
     add_loss("aten_mean", by_mean);
     add_loss("cross_entropy",
              [](const Batch&, const auto& x, const auto& y) { return cross_entropy(x, y); });

@@ -14,13 +14,14 @@
 #include "regtorch/losses/label_smoothing_loss.hpp"
 #include "regtorch/models/channels_last.hpp"
 #include "regtorch/models/resnet.hpp"
+#include "regtorch/weights/fused_adam.hpp"
 
 namespace {
 
 namespace rt = regtorch;
 
 struct Regtorch {
-  using Optimizer = torch::optim::Adam;
+  using Optimizer = rt::FusedAdam;
   rt::LabelSmoothingLoss criterion{
       rt::LabelSmoothingLossOptions(10).smoothing(0.1).spread(rt::Spread::kAllClasses)};
   Regtorch() { rt::use_cpu_memory_cache(); }

@@ -5,34 +5,22 @@
 
 #include "regtorch/weights/fused_optimizer.hpp"
 
-#include <cstdint>
-#include <cstring>
 #include <vector>
 
 #include <benchmark/benchmark.h>
 #include <torch/torch.h>
 
-#include "regtorch/core/parallel_for.hpp"
-#include "regtorch/models/resnet.hpp"
 #include "regtorch/weights/fused_adam.hpp"
 #include "regtorch/weights/fused_sgd.hpp"
+#include "weights.hpp"
 
 namespace {
 
 namespace rt = regtorch;
 
-std::vector<torch::Tensor> parameters() {
-  torch::manual_seed(0);
-  auto all = rt::resnet18()->parameters();
-  for (auto& parameter : all) {
-    parameter.mutable_grad() = torch::randn_like(parameter.detach()) * 0.01;
-  }
-  return all;
-}
-
 template <class Optimizer, class Options>
 void step(benchmark::State& state, const Options& options) {
-  Optimizer optimizer(parameters(), options);
+  Optimizer optimizer(rt::bench::parameters(), options);
   optimizer.step();  // makes the state
   for (auto _ : state) {
     optimizer.step();
@@ -41,7 +29,7 @@ void step(benchmark::State& state, const Options& options) {
 
 void at_fused_adam(benchmark::State& state) {
   const torch::NoGradGuard no_grad;
-  const auto all = parameters();
+  const auto all = rt::bench::parameters();
   std::vector<torch::Tensor> gradients, means, squares, steps;
   for (const auto& parameter : all) {
     gradients.push_back(parameter.grad());
@@ -57,7 +45,7 @@ void at_fused_adam(benchmark::State& state) {
 
 void at_fused_sgd(benchmark::State& state) {
   const torch::NoGradGuard no_grad;
-  const auto all = parameters();
+  const auto all = rt::bench::parameters();
   std::vector<torch::Tensor> gradients, momenta;
   for (const auto& parameter : all) {
     gradients.push_back(parameter.grad());
@@ -68,34 +56,15 @@ void at_fused_sgd(benchmark::State& state) {
   }
 }
 
-/// Copies as many bytes as a step moves, half of them read and half of them written.
-void copy(benchmark::State& state, std::int64_t bytes_each) {
-  std::int64_t count = 0;
-  for (const auto& parameter : rt::resnet18()->parameters()) {
-    count += parameter.numel();
-  }
-  const std::int64_t bytes = count * bytes_each / 2;
-  const auto from = torch::ones({bytes}, torch::kByte);
-  auto to = torch::ones({bytes}, torch::kByte);
-  const auto* source = from.const_data_ptr<std::uint8_t>();
-  auto* target = to.mutable_data_ptr<std::uint8_t>();
-  for (auto _ : state) {
-    rt::parallel_for(bytes, 1 << 18, [&](std::int64_t begin, std::int64_t end) {
-      std::memcpy(target + begin, source + begin, static_cast<std::size_t>(end - begin));
-    });
-    benchmark::ClobberMemory();
-  }
-}
-
 const torch::optim::AdamOptions kAdam(1e-3);
 const auto kSgd = torch::optim::SGDOptions(0.1).momentum(0.9).nesterov(true);
 
 void adam_regtorch(benchmark::State& state) { step<rt::FusedAdam>(state, kAdam); }
 void adam_aten(benchmark::State& state) { step<torch::optim::Adam>(state, kAdam); }
-void adam_copy(benchmark::State& state) { copy(state, 28); }
+void adam_copy(benchmark::State& state) { rt::bench::copy(state, 28); }
 void sgd_regtorch(benchmark::State& state) { step<rt::FusedSGD>(state, kSgd); }
 void sgd_aten(benchmark::State& state) { step<torch::optim::SGD>(state, kSgd); }
-void sgd_copy(benchmark::State& state) { copy(state, 20); }
+void sgd_copy(benchmark::State& state) { rt::bench::copy(state, 20); }
 
 #define REGTORCH_STEP_BENCHMARK(function, name) \
   BENCHMARK(function)->Name(name "/resnet18/float32")->UseRealTime()->Unit(benchmark::kMillisecond)

@@ -9,33 +9,21 @@
 
 #include "regtorch/weights/penalties.hpp"
 
-#include <cstdint>
-#include <cstring>
 #include <vector>
 
 #include <benchmark/benchmark.h>
 #include <torch/torch.h>
 
-#include "regtorch/core/parallel_for.hpp"
-#include "regtorch/models/resnet.hpp"
 #include "regtorch/weights/clip_grad.hpp"
+#include "weights.hpp"
 
 namespace {
 
 namespace rt = regtorch;
 
-std::vector<torch::Tensor> parameters() {
-  torch::manual_seed(0);
-  auto all = rt::resnet18()->parameters();
-  for (auto& parameter : all) {
-    parameter.mutable_grad() = torch::randn_like(parameter.detach()) * 0.01;
-  }
-  return all;
-}
-
 template <class Penalty>
 void penalty(benchmark::State& state, const Penalty& of) {
-  const auto all = parameters();
+  const auto all = rt::bench::parameters();
   for (auto _ : state) {
     for (const auto& parameter : all) {
       parameter.mutable_grad().reset();
@@ -48,7 +36,7 @@ void penalty_regtorch(benchmark::State& state) {
   penalty(state, [](const auto& all) { return rt::l2_penalty(all, 1e-4); });
 }
 
-/// The squares of norms: of all compositions the quickest, as no square is stored.
+/// As dot products: no square is stored.
 void penalty_aten(benchmark::State& state) {
   penalty(state, [](const auto& all) {
     std::vector<torch::Tensor> norms;
@@ -73,7 +61,7 @@ void penalty_squares(benchmark::State& state) {
 /// limit that falls.
 template <class Clip>
 void clip(benchmark::State& state, const Clip& one) {
-  const auto all = parameters();
+  const auto all = rt::bench::parameters();
   double limit = 10;
   for (auto _ : state) {
     limit *= 0.999;
@@ -101,33 +89,17 @@ void clip_utils(benchmark::State& state) {
   clip(state, [](const auto& all, double limit) { torch::nn::utils::clip_grad_norm_(all, limit); });
 }
 
-void copy(benchmark::State& state) {
-  std::int64_t count = 0;
-  for (const auto& parameter : rt::resnet18()->parameters()) {
-    count += parameter.numel();
-  }
-  const std::int64_t bytes = count * 12 / 2;
-  const auto from = torch::ones({bytes}, torch::kByte);
-  auto to = torch::ones({bytes}, torch::kByte);
-  const auto* source = from.const_data_ptr<std::uint8_t>();
-  auto* target = to.mutable_data_ptr<std::uint8_t>();
-  for (auto _ : state) {
-    rt::parallel_for(bytes, 1 << 18, [&](std::int64_t begin, std::int64_t end) {
-      std::memcpy(target + begin, source + begin, static_cast<std::size_t>(end - begin));
-    });
-    benchmark::ClobberMemory();
-  }
-}
+void copy(benchmark::State& state) { rt::bench::copy(state, 12); }
 
 #define REGTORCH_WEIGHTS_BENCHMARK(function, name) \
   BENCHMARK(function)->Name(name "/resnet18/float32")->UseRealTime()->Unit(benchmark::kMillisecond)
 REGTORCH_WEIGHTS_BENCHMARK(penalty_regtorch, "l2_penalty/regtorch");
 REGTORCH_WEIGHTS_BENCHMARK(penalty_aten, "l2_penalty/aten");
-REGTORCH_WEIGHTS_BENCHMARK(penalty_squares, "l2_penalty/squares");
+REGTORCH_WEIGHTS_BENCHMARK(penalty_squares, "l2_penalty/aten_squares");
 REGTORCH_WEIGHTS_BENCHMARK(copy, "l2_penalty/copy");
 REGTORCH_WEIGHTS_BENCHMARK(clip_regtorch, "clip_grad_norm/regtorch");
 REGTORCH_WEIGHTS_BENCHMARK(clip_aten, "clip_grad_norm/aten");
-REGTORCH_WEIGHTS_BENCHMARK(clip_utils, "clip_grad_norm/utils");
+REGTORCH_WEIGHTS_BENCHMARK(clip_utils, "clip_grad_norm/aten_utils");
 REGTORCH_WEIGHTS_BENCHMARK(copy, "clip_grad_norm/copy");
 
 }  // namespace

@@ -185,9 +185,11 @@ TEST_CASE("DisturbValue: any number of threads, any instruction set, the same bi
   for (const auto isa :
        {rt::kernels::Isa::kBaseline, rt::kernels::Isa::kV3, rt::kernels::Isa::kV4}) {
     if (isa <= rt::kernels::best_isa()) {
+      const std::vector<double> zeros(100'003);
       std::vector<double> noise(100'003);
-      rt::kernels::disturb_noise(noise.data(), 0, 100'003, rt::kernels::threshold(0.3), 0.5,
-                                 rt::Key{9, 0}.stream(rt::Purpose::kDisturbValue), isa);
+      rt::kernels::disturb_values(zeros.data(), noise.data(), 0, 100'003,
+                                  rt::kernels::threshold(0.3), 0.5,
+                                  rt::Key{9, 0}.stream(rt::Purpose::kDisturbValue), isa);
       REQUIRE(torch::tensor(noise, torch::kDouble).equal(one));
     }
   }
@@ -207,7 +209,9 @@ TEST_CASE("DisturbValue: without a seed torch::manual_seed governs", "[labels]")
 
 TEST_CASE("DisturbValue: gradients pass to targets that have them", "[labels]") {
   const auto targets = torch::zeros({64}, torch::requires_grad());
-  seeded(50, 0.5, 2)(targets).sum().backward();
+  const auto disturbed = seeded(50, 0.5, 2)(targets);
+  disturbed.sum().backward();
+  REQUIRE(disturbed.equal(seeded(50, 0.5, 2)(targets.detach())));
   REQUIRE(targets.grad().equal(torch::ones({64})));
   REQUIRE_FALSE(seeded(50, 0.5, 2)(torch::zeros({64})).requires_grad());
 }

@@ -77,9 +77,10 @@ class DrawGroup {
   MultiplyHigh multiply_;
 };
 
-/// Disturbs a whole group; returns whether one of its labels is neither `keep` nor a class.
-/// In the form that g++ 12 vectorises at -O2: no overlap, no branch, all as wide as a label.
-template <class Label>
+/// Disturbs a whole group; returns whether one of its labels is neither a class nor, if kKeeps,
+/// `keep`. In the form that g++ 12 vectorises at -O2: no overlap, no branch, all as wide as a
+/// label.
+template <bool kKeeps, class Label>
 REGTORCH_INLINE bool disturb_group(const Label* __restrict in, Label* __restrict out,
                                    const std::uint32_t* __restrict drawn, Label keep,
                                    Label classes) {
@@ -88,7 +89,7 @@ REGTORCH_INLINE bool disturb_group(const Label* __restrict in, Label* __restrict
   Bits outside = 0;
   for (int i = 0; i < kPhiloxGroup; ++i) {
     const Label label = in[i];
-    const Label kept = label == keep ? -1 : 0;
+    const Label kept = kKeeps && label == keep ? -1 : 0;
     // The sign of `label` if it is negative, and of `last - label` if it is above the last class.
     const Bits bits = static_cast<Bits>(label);
     outside |= ~static_cast<Bits>(kept) & (bits | (last - bits));
@@ -112,6 +113,7 @@ std::int64_t disturb_labels(const Label* in, Label* out, std::int64_t begin, std
   const detail::DrawGroup draw(rule, stream, isa);
   const auto kept = static_cast<Label>(keep);
   const auto classes = static_cast<Label>(rule.classes);
+  const bool keeps_class = kept >= 0 && kept < classes;
   std::int64_t bad = -1;
   run_on(isa, [&]() REGTORCH_INLINE_LAMBDA {
     for (std::int64_t first = begin; first < end; first += kPhiloxGroup) {
@@ -119,13 +121,18 @@ std::int64_t disturb_labels(const Label* in, Label* out, std::int64_t begin, std
       draw(first, drawn);
       bool wrong = false;
       if (first + kPhiloxGroup <= end) {
-        wrong = detail::disturb_group(in + first, out + first, drawn, kept, classes);
+        // Most groups hold classes alone, and need no test for what is to be kept.
+        wrong = keeps_class ||
+                detail::disturb_group<false>(in + first, out + first, drawn, kept, classes);
+        if (wrong) {
+          wrong = detail::disturb_group<true>(in + first, out + first, drawn, kept, classes);
+        }
       } else {
         // The last labels, as a whole group all the same.
         Label from[kPhiloxGroup] = {};
         Label to[kPhiloxGroup];
         std::copy(in + first, in + end, from);
-        wrong = detail::disturb_group(from, to, drawn, kept, classes);
+        wrong = detail::disturb_group<true>(from, to, drawn, kept, classes);
         std::copy(to, to + (end - first), out + first);
       }
       if (wrong && bad < 0) {

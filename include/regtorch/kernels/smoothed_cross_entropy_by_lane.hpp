@@ -67,8 +67,12 @@ REGTORCH_INLINE double loss_by_lane(const SmoothedTargets& rule, const LossRows<
   for (int l = 0; rows.factors != nullptr && l < count; ++l) {
     factor[l] = rows.factors[begin + l];
   }
-  float sums[L] = {};
-  float dots[L] = {};
+  float sums[L];
+  float dots[L];
+  for (int l = 0; l < L; ++l) {
+    sums[l] = most[l] - most[l];  // 0, or nan if most is infinite
+    dots[l] = sums[l];
+  }
   if (rule.floor == 0) {
     for (int c = 0; c < C; ++c) {
       for (int l = 0; l < L; ++l) {
@@ -93,11 +97,10 @@ REGTORCH_INLINE double loss_by_lane(const SmoothedTargets& rule, const LossRows<
   float a[L];
   float b[L];
   for (int l = 0; l < L; ++l) {
-    const float sum = sums[l] + (most[l] - most[l]);
-    const float log_sum = log_of_sum(sum);
+    const float log_sum = log_of_sum(sums[l]);
     loss[l] = on_target[l] * (log_sum - (excess[l] - most[l])) +
               rule.floor * (rule.weight_sum * log_sum - dots[l]);
-    a[l] = factor[l] * (on_target[l] + rule.floor * rule.weight_sum) / sum;
+    a[l] = factor[l] * (on_target[l] + rule.floor * rule.weight_sum) / sums[l];
     b[l] = factor[l] * rule.floor;
   }
   double total = 0;

@@ -46,12 +46,24 @@ REGTORCH_INLINE void transpose(const float* from, int from_stride, float* to, in
     }
     return;
   }
-  for (int i = 0; i < rows; i += 4) {
+  const auto block = [=](int i, int j) REGTORCH_INLINE_LAMBDA {
     const int row = std::min(i, rows - 4);
+    const int column = std::min(j, columns - 4);
+    transpose_4x4(from + row * from_stride + column, from_stride, to + column * to_stride + row,
+                  to_stride);
+  };
+  // The longer side inside: it makes for the cheaper loop.
+  if (rows > columns) {
     for (int j = 0; j < columns; j += 4) {
-      const int column = std::min(j, columns - 4);
-      transpose_4x4(from + row * from_stride + column, from_stride, to + column * to_stride + row,
-                    to_stride);
+      for (int i = 0; i < rows; i += 4) {
+        block(i, j);
+      }
+    }
+  } else {
+    for (int i = 0; i < rows; i += 4) {
+      for (int j = 0; j < columns; j += 4) {
+        block(i, j);
+      }
     }
   }
 }

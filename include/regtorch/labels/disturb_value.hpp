@@ -5,9 +5,12 @@
 #include <optional>
 #include <ostream>
 
+#include <ATen/Dispatch.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/empty.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/full.h>
 #include <torch/arg.h>
 #include <torch/nn/cloneable.h>
 #include <torch/nn/pimpl.h>
@@ -83,11 +86,16 @@ class DisturbValueImpl : public torch::nn::Cloneable<DisturbValueImpl> {
     if (!is_training() || options_.alpha() == 0 || options_.sigma() == 0) {
       return targets;
     }
-    // What is drawn does not depend on the targets: the CPU draws it for any device, without
-    // waiting for that.
-    const at::Tensor noise =
-        draw_noise(targets.sizes()).to(targets.device(), /*non_blocking=*/true);
-    return (targets.to(at::kDouble) + noise).to(targets.scalar_type());
+    const kernels::RandomStream stream = next_key().stream(Purpose::kDisturbValue);
+    if (targets.is_cpu() && !(at::GradMode::is_enabled() && targets.requires_grad())) {
+      return disturb(targets.contiguous(), stream);
+    }
+    // The noise does not depend on the targets: the CPU draws it for any device, without waiting
+    // for that. Disturbing -0.0 gives -0.0 where a target is kept: what changes no number that it
+    // is added to, a zero's sign included.
+    const at::Tensor noise = disturb(at::full(targets.sizes(), -0.0, at::kDouble), stream);
+    return (targets.to(at::kDouble) + noise.to(targets.device(), /*non_blocking=*/true))
+        .to(targets.scalar_type());
   }
 
   const DisturbValueOptions& options() const { return options_; }
@@ -97,19 +105,22 @@ class DisturbValueImpl : public torch::nn::Cloneable<DisturbValueImpl> {
     return options_.seed().has_value() ? Key{*options_.seed(), calls_++} : Key{seed_or_draw({}), 0};
   }
 
-  /// The noise of the next call: float64 on the CPU, -0.0 where a target is kept.
-  at::Tensor draw_noise(at::IntArrayRef sizes) {
+  /// `in`, contiguous on the CPU, disturbed.
+  at::Tensor disturb(const at::Tensor& in, kernels::RandomStream stream) const {
     // 2,048 elements take from 5 us (alpha 0) to 80 us (alpha 100): worth a thread's wake-up.
     constexpr std::int64_t kElementsInBlock = 16 * kernels::kPhiloxGroup;
-    const kernels::RandomStream stream = next_key().stream(Purpose::kDisturbValue);
     const kernels::Isa isa = kernels::active_isa();
     const std::uint64_t yes = kernels::threshold(options_.alpha() / 100);
-    at::Tensor noise = at::empty(sizes, at::kDouble);
-    auto* to = noise.mutable_data_ptr<double>();
-    parallel_for(noise.numel(), kElementsInBlock, [&](std::int64_t begin, std::int64_t end) {
-      kernels::disturb_noise(to, begin, end, yes, options_.sigma(), stream, isa);
-    });
-    return noise;
+    at::Tensor out = at::empty_like(in);
+    AT_DISPATCH_FLOATING_TYPES_AND2(
+        at::kBFloat16, at::kHalf, in.scalar_type(), "DisturbValue", [&] {
+          const auto* from = in.const_data_ptr<scalar_t>();
+          auto* to = out.mutable_data_ptr<scalar_t>();
+          parallel_for(in.numel(), kElementsInBlock, [&](std::int64_t begin, std::int64_t end) {
+            kernels::disturb_values(from, to, begin, end, yes, options_.sigma(), stream, isa);
+          });
+        });
+    return out;
   }
 
   DisturbValueOptions options_;
