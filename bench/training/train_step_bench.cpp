@@ -9,8 +9,8 @@
 #include <benchmark/benchmark.h>
 #include <torch/torch.h>
 
+#include "../core/scoped_memory_cache.hpp"
 #include "regtorch/core/autocast.hpp"
-#include "regtorch/core/cpu_memory_cache.hpp"
 #include "regtorch/losses/label_smoothing_loss.hpp"
 #include "regtorch/models/channels_last.hpp"
 #include "regtorch/models/resnet.hpp"
@@ -21,15 +21,10 @@ namespace {
 namespace rt = regtorch;
 
 struct Regtorch {
+  rt::bench::ScopedMemoryCache cache;
   using Optimizer = rt::FusedAdam;
   rt::LabelSmoothingLoss criterion{
       rt::LabelSmoothingLossOptions(10).smoothing(0.1).spread(rt::Spread::kAllClasses)};
-  Regtorch() { rt::use_cpu_memory_cache(); }
-  // For the next benchmark; tensors go back to the allocator that they came from.
-  ~Regtorch() {
-    rt::empty_cpu_memory_cache();
-    c10::SetCPUAllocator(c10::GetDefaultCPUAllocator());
-  }
 };
 
 struct Aten {

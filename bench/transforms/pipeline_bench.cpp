@@ -1,11 +1,13 @@
 // image_pipeline: RandomCrop(32, 4), RandomHorizontalFlip, Normalize on 1,024 images, uint8 to
-// float. image_pipeline_cutout: the same with Cutout(16) before Normalize. Items a second are
+// float. image_pipeline_cutout: the same with Cutout(16) before Normalize; image_pipeline_mixup:
+// the same and MixUp, in one pass (regtorch) or after it (regtorch_apart). Items a second are
 // images a second; variants that end in _1thread run on one.
 
 #include "regtorch/transforms/pipeline.hpp"
 
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
 
 #include <benchmark/benchmark.h>
@@ -13,6 +15,7 @@
 
 #include "regtorch/core/parallel_for.hpp"
 #include "regtorch/transforms/cutout.hpp"
+#include "regtorch/transforms/mixing.hpp"
 #include "regtorch/transforms/normalize.hpp"
 #include "regtorch/transforms/random_crop.hpp"
 #include "regtorch/transforms/random_horizontal_flip.hpp"
@@ -176,6 +179,25 @@ const int registered = [] {
     add_aten("aten", [=] { return aten_batched(input, dtype); });
     add_aten("aten_indexing", [=] { return aten_indexing(input, dtype); });
     add_aten("aten_by_image", [=] { return aten_by_image(input, dtype); });
+    const rt::transforms::ImageFormat format{dtype, Format::Contiguous};
+    const rt::kernels::Mixture mixture{0.7, std::nullopt};
+    add("image_pipeline_mixup/regtorch", [=](benchmark::State& state) {
+      auto mixed = format;
+      mixed.mixture = [=](rt::kernels::ImageSize) { return mixture; };
+      regtorch_variant(state, plain, mixed);
+    });
+    add("image_pipeline_mixup/regtorch_apart", [=](benchmark::State& state) {
+      const auto apart = [=](const auto&... arguments) {
+        return rt::transforms::mix_images(plain(arguments...), mixture);
+      };
+      regtorch_variant(state, apart, format);
+    });
+    add("image_pipeline_mixup/aten", [=](benchmark::State& state) {
+      run(state, [&] {
+        const auto made = aten_batched(input, dtype);
+        return torch::lerp(made.roll(1, 0), made, mixture.own);
+      });
+    });
     add_both("image_pipeline/copy",
              [dtype](benchmark::State& state) { copy_variant(state, dtype); });
   }

@@ -40,6 +40,7 @@
 #include "regtorch/kernels/image_stages.hpp"
 #include "regtorch/kernels/image_transform.hpp"
 #include "regtorch/kernels/memory_cache.hpp"
+#include "regtorch/kernels/mixed_images.hpp"
 #include "regtorch/kernels/mixing.hpp"
 #include "regtorch/kernels/multiply_high.hpp"
 #include "regtorch/kernels/normal.hpp"

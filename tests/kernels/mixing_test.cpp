@@ -60,27 +60,27 @@ TEST_CASE("blend_arrays: the formula, for both types on every instruction set", 
   }
 }
 
-TEST_CASE("paste_boxes: any range of planes, any box", "[kernels]") {
-  constexpr std::int64_t kPlanes = 6;
-  constexpr std::int64_t kDistance = 2;
-  constexpr std::size_t kHeight = 5;
-  constexpr std::size_t kRow = 12;
-  std::vector<std::uint8_t> in(kPlanes * kHeight * kRow);
-  for (std::size_t i = 0; i < in.size(); ++i) {
-    in[i] = static_cast<std::uint8_t>(RandomStream{1, 0, 0}.block(i)[0]);
+TEST_CASE("paste_box: any box", "[kernels]") {
+  constexpr std::int64_t kHeight = 5;
+  constexpr std::int64_t kWidth = 4;
+  constexpr std::int64_t kPixel = 3;
+  constexpr std::size_t kSize = kHeight * kWidth * kPixel;
+  std::vector<std::uint8_t> own(kSize);
+  std::vector<std::uint8_t> before(kSize);
+  for (std::size_t i = 0; i < kSize; ++i) {
+    own[i] = static_cast<std::uint8_t>(i);
+    before[i] = static_cast<std::uint8_t>(100 + i);
   }
-  for (const PlaneBox& box : {PlaneBox{kHeight * kRow, kRow, 1, 3, 4, 8},
-                              PlaneBox{kHeight * kRow, kRow, 0, kHeight, 0, kRow},
-                              PlaneBox{kHeight * kRow, kRow, 2, 2, 0, kRow}}) {
-    std::vector<std::uint8_t> out(in.size());
-    paste_boxes(in.data(), out.data(), box, kPlanes, kDistance, 0, 1);
-    paste_boxes(in.data(), out.data(), box, kPlanes, kDistance, 1, kPlanes);
-    for (std::size_t i = 0; i < in.size(); ++i) {
-      const std::size_t x = i % kRow;
-      const std::size_t y = i / kRow % kHeight;
+  for (const ImageBox& box : {ImageBox{1, 3, 1, 3}, ImageBox{0, kHeight, 0, kWidth},
+                              ImageBox{2, 2, 0, kWidth}, ImageBox{4, 5, 3, 3}}) {
+    std::vector<std::uint8_t> out(kSize);
+    paste_box(own.data(), before.data(), out.data(), PlaneBox::make(box, kHeight, kWidth, kPixel));
+    for (std::int64_t i = 0; i < static_cast<std::int64_t>(kSize); ++i) {
+      const std::int64_t x = i / kPixel % kWidth;
+      const std::int64_t y = i / kPixel / kWidth;
       const bool inside = y >= box.top && y < box.bottom && x >= box.left && x < box.right;
-      const std::size_t before = (i + in.size() - kDistance * kHeight * kRow) % in.size();
-      REQUIRE(out[i] == in[inside ? before : i]);
+      const auto place = static_cast<std::size_t>(i);
+      REQUIRE(out[place] == (inside ? before : own)[place]);
     }
   }
 }

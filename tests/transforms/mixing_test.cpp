@@ -276,6 +276,11 @@ TEST_CASE("MixUp, CutMix: bad input is named", "[transforms]") {
   CHECK(contains(error_of([&] { CutMix(10)(images, labels.slice(0, 0, 3)); }), "shape [4]"));
   CHECK(contains(error_of([&] { CutMix(10)(torch::zeros({4, 3}), labels); }), "at least 3"));
   CHECK(contains(error_of([&] {
+                   CutMix(10)(torch::zeros({4, 3, 0, 8}), labels);
+                 }),
+                 "CutMix: wanted images with pixels, got Float [4, 3, 0, 8] on cpu"));
+  CHECK(contains(error_of([&] { CutMix(10)(torch::zeros({4, 3, 8, 0}), labels); }), "with pixels"));
+  CHECK(contains(error_of([&] {
                    MixUp(10)(images, torch::tensor({0, 9, 10, 0}));
                  }),
                  "MixUp: wanted labels in [0, 10), got 10 at 2"));

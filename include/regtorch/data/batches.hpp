@@ -15,6 +15,7 @@
 #include "regtorch/core/key.hpp"
 #include "regtorch/data/shuffle.hpp"
 #include "regtorch/data/subset.hpp"
+#include "regtorch/transforms/mixing.hpp"
 #include "regtorch/transforms/pipeline.hpp"
 
 namespace regtorch::data {
@@ -60,6 +61,9 @@ class Batches {
   using Transform =
       std::function<at::Tensor(const at::Tensor&, Key, const at::Tensor&, transforms::ImageFormat)>;
 
+  /// What MixUp or CutMix does to a batch: the pass's key, the batch's number, the images' size.
+  using MixtureOf = std::function<kernels::Mixture(Key, std::int64_t, kernels::ImageSize)>;
+
   /// @param dataset    a dataset or a part of one
   /// @param transform  a transforms::Pipeline, or any callable (images, rt::Key, indices) -> images
   ///                   on uint8 [B,3,H,W] and int64 [B]
@@ -101,8 +105,8 @@ class Batches {
     using pointer = Batch*;
     using reference = Batch&;
 
-    Iterator(const Batches* batches, Key key, at::Tensor order)
-        : batches_(batches), key_(key), order_(std::move(order)) {
+    Iterator(const Batches* batches, Key key, at::Tensor order, MixtureOf mixture)
+        : batches_(batches), key_(key), order_(std::move(order)), mixture_(std::move(mixture)) {
       make();
     }
     Batch& operator*() { return batch_; }
@@ -126,25 +130,36 @@ class Batches {
         const std::int64_t begin = position_ * batches_->options_.batch_size();
         const std::int64_t size =
             std::min(batches_->options_.batch_size(), batches_->samples() - begin);
-        batch_ = batches_->make_batch(key_, order_.narrow(0, begin, size));
+        transforms::ImageFormat format{batches_->options_.dtype(),
+                                       batches_->options_.memory_format()};
+        if (mixture_) {
+          format.mixture = [this](kernels::ImageSize images) {
+            return mixture_(key_, position_, images);
+          };
+        }
+        batch_ = batches_->make_batch(key_, order_.narrow(0, begin, size), format);
       }
     }
 
     const Batches* batches_;
     Key key_;
     at::Tensor order_;
+    MixtureOf mixture_;
     std::int64_t position_ = 0;
     Batch batch_;
   };
 
   /// Starts a new pass.
-  Iterator begin() {
+  ///
+  /// @param mixture  how images are mixed with the ones before them; default: not at all.
+  ///                 MixedBatches is the way to have labels mixed too.
+  Iterator begin(MixtureOf mixture = {}) {
     const Key key{seed_, next_pass_++};
     at::Tensor order = dataset_.indices().clone();  // batches show it to whoever wants to write
     if (options_.shuffle()) {
       shuffle_(order, key.stream(Purpose::kShuffle));
     }
-    return Iterator(this, key, std::move(order));
+    return Iterator(this, key, std::move(order), std::move(mixture));
   }
   std::default_sentinel_t end() const { return {}; }
 
@@ -165,17 +180,31 @@ class Batches {
       return [transform = std::move(transform)](const at::Tensor& images, Key key,
                                                 const at::Tensor& indices,
                                                 transforms::ImageFormat format) mutable {
-        const at::Tensor made = transform(images, key, indices);
+        at::Tensor made = transform(images, key, indices);
+        if (!made.defined()) {
+          return made;
+        }
         // Not to(dtype, layout): that leaves a tensor of the right type in whatever layout it has.
-        return made.defined() ? made.to(format.dtype).contiguous(format.memory_format) : made;
+        made = made.to(format.dtype).contiguous(format.memory_format);
+        return format.mixture ? mixed(made, format.mixture) : made;
       };
     }
   }
 
-  Batch make_batch(Key key, const at::Tensor& indices) const {
+  template <class MixtureOfSize>
+  static at::Tensor mixed(const at::Tensor& images, const MixtureOfSize& mixture) {
+    TORCH_CHECK_VALUE(images.dim() == 4,
+                      "Batches: wanted images [B,C,H,W] from the transform, to be mixed, got ",
+                      describe(images));
+    return transforms::mix_images(
+        images, mixture({static_cast<int>(images.size(2)), static_cast<int>(images.size(3))}));
+  }
+
+  Batch make_batch(Key key, const at::Tensor& indices,
+                   const transforms::ImageFormat& format) const {
     const ImageDataset& all = dataset_.dataset();
-    const at::Tensor images = transform_(all.images().index_select(0, indices), key, indices,
-                                         {options_.dtype(), options_.memory_format()});
+    const at::Tensor images =
+        transform_(all.images().index_select(0, indices), key, indices, format);
     TORCH_CHECK_VALUE(images.defined() && images.dim() >= 1 && images.size(0) == indices.size(0),
                       "Batches: wanted ", indices.size(0), " images from the transform, got ",
                       describe(images));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -10,6 +11,14 @@
 
 namespace regtorch::data {
 
+/// A mix that says what it does before it does it, so that a pipeline can do it in its own pass
+/// over the images: transforms::MixUp and CutMix.
+template <class Mix>
+concept FoldableMix =
+    requires(const Mix& mix, Key key, kernels::ImageSize size, const at::Tensor& labels) {
+      { mix.targets(labels, mix.mixture(key, std::int64_t{0}, size)) } -> std::same_as<at::Tensor>;
+    };
+
 /// Batches whose samples are mixed: MixUp or CutMix over a training set.
 ///
 ///     rt::data::MixedBatches mixed(std::move(batches), rt::transforms::MixUp(10, 0.2));
@@ -18,8 +27,8 @@ namespace regtorch::data {
 /// Each batch has `images` and, as `labels`, the probabilities float32 [B,num_classes]. How batch b
 /// of pass p is mixed depends on the seed of the batches, p and b alone.
 ///
-/// @tparam Mix  transforms::MixUp, transforms::CutMix, or any class that is called with
-///              (images, labels, rt::Key, std::int64_t batch) and returns transforms::Mixed
+/// @tparam Mix  a FoldableMix: transforms::MixUp, transforms::CutMix; or any class that is called
+///              with (images, labels, rt::Key, std::int64_t batch) and returns transforms::Mixed
 template <class Mix>
 class MixedBatches {
  public:
@@ -55,8 +64,16 @@ class MixedBatches {
    private:
     void make() {
       if (!(plain_ == std::default_sentinel)) {
-        auto mixed = (*mix_)(plain_->images, plain_->labels, plain_.key(), plain_.position());
-        batch_ = {mixed.images, mixed.targets, plain_->indices};
+        if constexpr (FoldableMix<Mix>) {
+          const at::Tensor& images = plain_->images;  // mixed already
+          const kernels::ImageSize size{static_cast<int>(images.size(-2)),
+                                        static_cast<int>(images.size(-1))};
+          const auto mixture = mix_->mixture(plain_.key(), plain_.position(), size);
+          batch_ = {images, mix_->targets(plain_->labels, mixture), plain_->indices};
+        } else {
+          auto mixed = (*mix_)(plain_->images, plain_->labels, plain_.key(), plain_.position());
+          batch_ = {mixed.images, mixed.targets, plain_->indices};
+        }
       }
     }
 
@@ -66,7 +83,16 @@ class MixedBatches {
   };
 
   /// Starts a new pass.
-  Iterator begin() { return Iterator(&mix_, batches_.begin()); }
+  Iterator begin() {
+    if constexpr (FoldableMix<Mix>) {
+      const auto mixture = [this](Key key, std::int64_t batch, kernels::ImageSize size) {
+        return mix_.mixture(key, batch, size);
+      };
+      return Iterator(&mix_, batches_.begin(mixture));
+    } else {
+      return Iterator(&mix_, batches_.begin());
+    }
+  }
   std::default_sentinel_t end() const { return {}; }
 
  private:

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <type_traits>
 
 #include "regtorch/kernels/bfloat16.hpp"
@@ -68,8 +69,22 @@ void blend_arrays(const Value* own, const Value* before, Value* out, std::int64_
   });
 }
 
-/// A box in each plane of a batch, in bytes: a plane is rows of `row` bytes, the box the bytes
-/// [left, right) of its rows [top, bottom).
+/// Rows [top, bottom) and columns [left, right) of an image.
+struct ImageBox {
+  std::int64_t top = 0;
+  std::int64_t bottom = 0;
+  std::int64_t left = 0;
+  std::int64_t right = 0;
+};
+
+/// How each sample of a batch is mixed with the one before it.
+struct Mixture {
+  double own = 1;               ///< the share that is left of the sample itself, in [0, 1]
+  std::optional<ImageBox> box;  ///< where the other one is pasted; without: the two are blended
+};
+
+/// A plane of an image in bytes, and a box in it: rows of `row` bytes, `plane` in all; the box is
+/// the bytes [left, right) of the rows [top, bottom).
 struct PlaneBox {
   std::size_t plane = 0;
   std::size_t row = 0;
@@ -77,22 +92,24 @@ struct PlaneBox {
   std::size_t bottom = 0;
   std::size_t left = 0;
   std::size_t right = 0;
+
+  /// @param pixel  bytes from a pixel to the next one in its row
+  static PlaneBox make(const ImageBox& box, std::int64_t height, std::int64_t width,
+                       std::int64_t pixel) {
+    const auto size = [](std::int64_t count) { return static_cast<std::size_t>(count); };
+    return {size(height * width * pixel), size(width * pixel),    size(box.top), size(box.bottom),
+            size(box.left * pixel),       size(box.right * pixel)};
+  }
 };
 
-/// Copies planes [begin, end) of `planes`, with the box from the plane `distance` before, around
-/// the beginning. A plane is copied whole and then pasted into, while it is in the cache.
-inline void paste_boxes(const std::uint8_t* in, std::uint8_t* out, const PlaneBox& box,
-                        std::int64_t planes, std::int64_t distance, std::int64_t begin,
-                        std::int64_t end) {
-  for (std::int64_t p = begin; p < end; ++p) {
-    const auto at = [&](std::int64_t plane) { return static_cast<std::size_t>(plane) * box.plane; };
-    const std::uint8_t* before = in + at(p >= distance ? p - distance : p - distance + planes);
-    std::uint8_t* to = out + at(p);
-    std::memcpy(to, in + at(p), box.plane);
-    for (std::size_t y = box.top; y < box.bottom; ++y) {
-      const std::size_t place = y * box.row + box.left;
-      std::memcpy(to + place, before + place, box.right - box.left);
-    }
+/// Copies a plane, with the box from that of another sample. It is copied whole and then pasted
+/// into, while it is in the cache.
+inline void paste_box(const std::uint8_t* own, const std::uint8_t* before, std::uint8_t* out,
+                      const PlaneBox& box) {
+  std::memcpy(out, own, box.plane);
+  for (std::size_t y = box.top; y < box.bottom; ++y) {
+    const std::size_t place = y * box.row + box.left;
+    std::memcpy(out + place, before + place, box.right - box.left);
   }
 }
 

@@ -2,17 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/empty_like.h>
-#include <ATen/ops/roll.h>
 
+#include "regtorch/core/check.hpp"
 #include "regtorch/core/key.hpp"
-#include "regtorch/core/parallel_for.hpp"
 #include "regtorch/kernels/beta.hpp"
+#include "regtorch/kernels/image_transform.hpp"
 #include "regtorch/kernels/mixing.hpp"
 #include "regtorch/transforms/mixing.hpp"
 
@@ -43,7 +41,7 @@ class CutMix {
     detail::check_mixing("CutMix", num_classes, alpha);
   }
 
-  /// @param images  [B,...,H,W], floating-point
+  /// @param images  [B,...,H,W], floating-point, H and W at least 1
   /// @param labels  int64 [B], each in [0, num_classes)
   /// @param seed    default: drawn from LibTorch's default CPU generator
   /// @throws c10::ValueError for other types or shapes, or for a label out of range (on CUDA a
@@ -56,20 +54,29 @@ class CutMix {
   Mixed operator()(const at::Tensor& images, const at::Tensor& labels, Key key,
                    std::int64_t batch) const {
     detail::check_mixable("CutMix", images, labels, 3);
-    const Box box = this->box(key, batch, images.size(-2), images.size(-1));
-    const double pasted = static_cast<double>((box.bottom - box.top) * (box.right - box.left)) /
-                          static_cast<double>(images.size(-2) * images.size(-1));
-    return {detail::are_plain_samples(images) ? pasted_in_one_pass(images, box)
-                                              : pasted_by_aten(images, box),
-            detail::mixed_targets("CutMix", labels, num_classes_, 1 - pasted)};
+    TORCH_CHECK_VALUE(images.size(-2) > 0 && images.size(-1) > 0,
+                      "CutMix: wanted images with pixels, got ", describe(images));
+    const kernels::Mixture mixture = this->mixture(
+        key, batch, {static_cast<int>(images.size(-2)), static_cast<int>(images.size(-1))});
+    return {mix_images(images, mixture), targets(labels, mixture)};
   }
 
-  /// Rows [top, bottom) and columns [left, right).
-  struct Box {
-    std::int64_t top, bottom, left, right;
-  };
+  /// What is done to batch number `batch`, of images of this size: what data::MixedBatches asks
+  /// for.
+  kernels::Mixture mixture(Key key, std::int64_t batch, kernels::ImageSize size) const {
+    const kernels::ImageBox box = this->box(key, batch, size.height, size.width);
+    const double pasted = static_cast<double>((box.bottom - box.top) * (box.right - box.left)) /
+                          (static_cast<double>(size.height) * size.width);
+    return {1 - pasted, box};
+  }
+  /// float32 [B,num_classes]: the labels of such a batch.
+  at::Tensor targets(const at::Tensor& labels, const kernels::Mixture& mixture) const {
+    return detail::mixed_targets("CutMix", labels, num_classes_, mixture.own);
+  }
+
   /// The box of batch number `batch`: a function of (key, batch) and the size alone.
-  Box box(Key key, std::int64_t batch, std::int64_t height, std::int64_t width) const {
+  kernels::ImageBox box(Key key, std::int64_t batch, std::int64_t height,
+                        std::int64_t width) const {
     kernels::RandomWords random(key.stream(Purpose::kMixing), static_cast<std::uint64_t>(batch));
     const double half = std::sqrt(1 - kernels::beta_number(alpha_, alpha_, random)) / 2;
     const auto span = [&](std::int64_t side, std::int64_t& begin, std::int64_t& end) {
@@ -78,50 +85,13 @@ class CutMix {
       begin = std::max<std::int64_t>(centre - reach, 0);
       end = std::min(centre + reach, side);
     };
-    Box box{};
+    kernels::ImageBox box;
     span(height, box.top, box.bottom);
     span(width, box.left, box.right);
     return box;
   }
 
  private:
-  static at::Tensor pasted_by_aten(const at::Tensor& images, const Box& box) {
-    at::Tensor mixed = images.clone();
-    const auto cut = [&](const at::Tensor& of) {
-      return of.narrow(-2, box.top, box.bottom - box.top)
-          .narrow(-1, box.left, box.right - box.left);
-    };
-    cut(mixed).copy_(at::roll(cut(images), 1, 0));
-    return mixed;
-  }
-  static at::Tensor pasted_in_one_pass(const at::Tensor& images, const Box& box) {
-    at::Tensor result = at::empty_like(images);
-    const auto* in = static_cast<const std::uint8_t*>(images.const_data_ptr());
-    auto* out = static_cast<std::uint8_t*>(result.data_ptr());
-    // What stands beside a pixel in memory: the next column, or its other channels.
-    const bool channels_last = images.suggest_memory_format() != at::MemoryFormat::Contiguous;
-    const std::int64_t pixel =
-        static_cast<std::int64_t>(images.element_size()) * (channels_last ? images.size(1) : 1);
-    const std::int64_t plane = pixel * images.size(-2) * images.size(-1);
-    const std::int64_t planes = static_cast<std::int64_t>(images.nbytes()) / plane;
-    const auto bytes = [&](std::int64_t pixels) {
-      return static_cast<std::size_t>(pixels * pixel);
-    };
-    const kernels::PlaneBox in_plane{static_cast<std::size_t>(plane),
-                                     bytes(images.size(-1)),
-                                     static_cast<std::size_t>(box.top),
-                                     static_cast<std::size_t>(box.bottom),
-                                     bytes(box.left),
-                                     bytes(box.right)};
-    constexpr std::int64_t kBytesInBlock = 1 << 17;  // some 10 us of work
-    parallel_for(planes, std::max<std::int64_t>(kBytesInBlock / plane, 1),
-                 [&](std::int64_t begin, std::int64_t end) {
-                   kernels::paste_boxes(in, out, in_plane, planes, planes / images.size(0), begin,
-                                        end);
-                 });
-    return result;
-  }
-
   std::int64_t num_classes_;
   double alpha_;
 };

@@ -7,6 +7,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/lerp.h>
 #include <ATen/ops/roll.h>
 #include <ATen/ops/zeros.h>
@@ -55,6 +56,71 @@ inline bool are_plain_samples(const at::Tensor& images) {
          !(at::GradMode::is_enabled() && images.requires_grad());
 }
 
+/// Calls mix(own, before, count) for pieces of a batch that lies in memory as `size` items in all,
+/// `sample` of them a sample: `count` items from `own` on, and those of the sample before from
+/// `before` on. On all threads, in blocks of `block` items.
+template <class Mix>
+void for_each_neighbour(std::int64_t size, std::int64_t sample, std::int64_t block,
+                        const Mix& mix) {
+  parallel_for(size, block, [&](std::int64_t begin, std::int64_t end) {
+    // The sample before lies right before, but for the first one.
+    const std::int64_t first = std::clamp(sample, begin, end);
+    if (begin < first) {
+      mix(begin, begin + size - sample, first - begin);
+    }
+    if (first < end) {
+      mix(first, first - sample, end - first);
+    }
+  });
+}
+
+/// @tparam Value  float, or std::uint16_t for bfloat16
+template <class Value>
+at::Tensor blend_in_one_pass(const at::Tensor& images, kernels::Blend blend) {
+  at::Tensor result = at::empty_like(images);
+  const auto* in = static_cast<const Value*>(images.const_data_ptr());
+  auto* out = static_cast<Value*>(result.data_ptr());
+  const kernels::Isa isa = kernels::active_isa();
+  constexpr std::int64_t kNumbersInBlock = 1 << 15;  // some 10 us of work
+  for_each_neighbour(images.numel(), images.numel() / images.size(0), kNumbersInBlock,
+                     [&](std::int64_t own, std::int64_t before, std::int64_t count) {
+                       kernels::blend_arrays(in + own, in + before, out + own, count, blend, isa);
+                     });
+  return result;
+}
+
+inline at::Tensor paste_in_one_pass(const at::Tensor& images, const kernels::ImageBox& box) {
+  at::Tensor result = at::empty_like(images);
+  const auto* in = static_cast<const std::uint8_t*>(images.const_data_ptr());
+  auto* out = static_cast<std::uint8_t*>(result.data_ptr());
+  // What stands beside a pixel in memory: the next column, or its other channels.
+  const bool channels_last = images.suggest_memory_format() != at::MemoryFormat::Contiguous;
+  const std::int64_t pixel =
+      static_cast<std::int64_t>(images.element_size()) * (channels_last ? images.size(1) : 1);
+  const auto in_plane = kernels::PlaneBox::make(box, images.size(-2), images.size(-1), pixel);
+  const auto plane = static_cast<std::int64_t>(in_plane.plane);
+  const std::int64_t planes = static_cast<std::int64_t>(images.nbytes()) / plane;
+  constexpr std::int64_t kBytesInBlock = 1 << 17;  // some 10 us of work
+  for_each_neighbour(planes, planes / images.size(0),
+                     std::max<std::int64_t>(kBytesInBlock / plane, 1),
+                     [&](std::int64_t own, std::int64_t before, std::int64_t count) {
+                       for (std::int64_t i = 0; i < count; ++i) {
+                         kernels::paste_box(in + (own + i) * plane, in + (before + i) * plane,
+                                            out + (own + i) * plane, in_plane);
+                       }
+                     });
+  return result;
+}
+
+inline at::Tensor paste_by_aten(const at::Tensor& images, const kernels::ImageBox& box) {
+  at::Tensor mixed = images.clone();
+  const auto cut = [&](const at::Tensor& of) {
+    return of.narrow(-2, box.top, box.bottom - box.top).narrow(-1, box.left, box.right - box.left);
+  };
+  cut(mixed).copy_(at::roll(cut(images), 1, 0));
+  return mixed;
+}
+
 /// lambda * onehot(label) + (1 - lambda) * onehot(label of the sample before), in float32.
 /// Throws c10::ValueError for a label out of range (on CUDA a device-side assert); `who` begins
 /// the message.
@@ -84,5 +150,27 @@ inline at::Tensor mixed_targets(const char* who, const at::Tensor& labels, std::
 }
 
 }  // namespace detail
+
+/// Each image mixed with the one before it in the batch, the first with the last.
+///
+/// @param images   [B,...], floating-point; [B,...,H,W] for a mixture with a box, which lies in it
+/// @param mixture  of MixUp or CutMix
+/// @return new images of the same type, shape and device, channels last if they were
+inline at::Tensor mix_images(const at::Tensor& images, const kernels::Mixture& mixture) {
+  const bool plain = detail::are_plain_samples(images);
+  if (mixture.box.has_value()) {
+    return plain ? detail::paste_in_one_pass(images, *mixture.box)
+                 : detail::paste_by_aten(images, *mixture.box);
+  }
+  const kernels::Blend blend(mixture.own);
+  if (plain && images.scalar_type() == at::kFloat) {
+    return detail::blend_in_one_pass<float>(images, blend);
+  }
+  if (plain && images.scalar_type() == at::kBFloat16) {
+    return detail::blend_in_one_pass<std::uint16_t>(images, blend);
+  }
+  return at::lerp(at::roll(images, 1, 0), images, mixture.own)
+      .contiguous(images.suggest_memory_format());
+}
 
 }  // namespace regtorch::transforms

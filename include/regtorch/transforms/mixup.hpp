@@ -1,17 +1,13 @@
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/empty_like.h>
-#include <ATen/ops/lerp.h>
-#include <ATen/ops/roll.h>
 
 #include "regtorch/core/key.hpp"
-#include "regtorch/core/parallel_for.hpp"
 #include "regtorch/kernels/beta.hpp"
+#include "regtorch/kernels/image_transform.hpp"
 #include "regtorch/kernels/mixing.hpp"
 #include "regtorch/transforms/mixing.hpp"
 
@@ -56,8 +52,17 @@ class MixUp {
   Mixed operator()(const at::Tensor& images, const at::Tensor& labels, Key key,
                    std::int64_t batch) const {
     detail::check_mixable("MixUp", images, labels, 1);
-    const double lambda = this->lambda(key, batch);
-    return {blended(images, lambda), detail::mixed_targets("MixUp", labels, num_classes_, lambda)};
+    const kernels::Mixture mixture = this->mixture(key, batch, {});
+    return {mix_images(images, mixture), targets(labels, mixture)};
+  }
+
+  /// What is done to batch number `batch`, of images of any size: what data::MixedBatches asks for.
+  kernels::Mixture mixture(Key key, std::int64_t batch, kernels::ImageSize) const {
+    return {lambda(key, batch), std::nullopt};
+  }
+  /// float32 [B,num_classes]: the labels of such a batch.
+  at::Tensor targets(const at::Tensor& labels, const kernels::Mixture& mixture) const {
+    return detail::mixed_targets("MixUp", labels, num_classes_, mixture.own);
   }
 
   /// The lambda of batch number `batch`: a function of (key, batch) alone.
@@ -67,44 +72,6 @@ class MixUp {
   }
 
  private:
-  static at::Tensor blended(const at::Tensor& images, double lambda) {
-    if (detail::are_plain_samples(images)) {
-      if (images.scalar_type() == at::kFloat) {
-        return blended_in_one_pass<float>(images, lambda);
-      }
-      if (images.scalar_type() == at::kBFloat16) {
-        return blended_in_one_pass<std::uint16_t>(images, lambda);
-      }
-    }
-    return at::lerp(at::roll(images, 1, 0), images, lambda)
-        .contiguous(images.suggest_memory_format());
-  }
-  template <class Value>
-  static at::Tensor blended_in_one_pass(const at::Tensor& images, double lambda) {
-    at::Tensor result = at::empty_like(images);
-    const auto* in = static_cast<const Value*>(images.const_data_ptr());
-    auto* out = static_cast<Value*>(result.data_ptr());
-    const std::int64_t size = images.numel();
-    const std::int64_t sample = size / images.size(0);
-    const kernels::Blend blend(lambda);
-    const kernels::Isa isa = kernels::active_isa();
-    constexpr std::int64_t kNumbersInBlock = 1 << 15;  // some 10 us of work
-    parallel_for(size, kNumbersInBlock, [&](std::int64_t begin, std::int64_t end) {
-      // The sample before lies right before, but for the first one.
-      const std::int64_t first = std::clamp(sample, begin, end);
-      const auto blend_from = [&](std::int64_t i, std::int64_t before, std::int64_t count) {
-        kernels::blend_arrays(in + i, in + before, out + i, count, blend, isa);
-      };
-      if (begin < first) {
-        blend_from(begin, begin + size - sample, first - begin);
-      }
-      if (first < end) {
-        blend_from(first, first - sample, end - first);
-      }
-    });
-    return result;
-  }
-
   std::int64_t num_classes_;
   double alpha_;
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -13,13 +14,16 @@
 #include "regtorch/core/key.hpp"
 #include "regtorch/core/parallel_for.hpp"
 #include "regtorch/kernels/image_pipeline.hpp"
+#include "regtorch/kernels/mixed_images.hpp"
 
 namespace regtorch::transforms {
 
-/// The type and memory layout of the images that a pipeline makes.
+/// What a pipeline makes of the transformed images.
 struct ImageFormat {
   c10::ScalarType dtype = c10::kFloat;                              ///< kFloat or kBFloat16
   c10::MemoryFormat memory_format = c10::MemoryFormat::Contiguous;  ///< or ChannelsLast
+  /// How each is mixed with the one before it in the batch, given their size; empty: not at all.
+  std::function<kernels::Mixture(kernels::ImageSize)> mixture = {};
 };
 
 /// A sequence of transforms, composed at compile time and carried out in one pass over the pixels:
@@ -66,7 +70,7 @@ class Pipeline {
   /// @param images   uint8 [N,3,H,W], any strides
   /// @param key      seed and pass
   /// @param indices  int64 [N]: each sample's number in its dataset
-  /// @param format   of the result; default float32, contiguous
+  /// @param format   of the result; default float32, contiguous, not mixed
   /// @throws c10::ValueError as above, or if the indices or the format do not fit
   at::Tensor operator()(const at::Tensor& images, Key key, const at::Tensor& indices,
                         ImageFormat format = {}) const {
@@ -101,9 +105,17 @@ class Pipeline {
     const kernels::RandomStream stream = key.stream(Purpose::kPipeline);
     const kernels::Isa isa = kernels::active_isa();
     constexpr std::int64_t kImagesInBlock = 16;  // about 20 us of work: worth a thread's wake-up
-    parallel_for(source.size(0), kImagesInBlock, [&](std::int64_t begin, std::int64_t end) {
-      kernels::transform_images(transforms_, from, to, begin, end, stream, isa);
-    });
+    if (format.mixture) {
+      const kernels::Mixture mixture = format.mixture(out);
+      parallel_for(source.size(0), kImagesInBlock, [&](std::int64_t begin, std::int64_t end) {
+        kernels::transform_and_mix(transforms_, from, source.size(0), to, mixture, begin, end,
+                                   stream, isa);
+      });
+    } else {
+      parallel_for(source.size(0), kImagesInBlock, [&](std::int64_t begin, std::int64_t end) {
+        kernels::transform_images(transforms_, from, to, begin, end, stream, isa);
+      });
+    }
     return images.is_cpu() ? result : result.to(images.device());
   }
 
