@@ -149,9 +149,10 @@ std::optional<Outcome> train(const examples::Settings& base, const examples::Dat
   outcome.best_epoch = static_cast<double>(stopper.best_epoch());
   outcome.best_train_accuracy = accuracy(data.train);  // the fit ended with the best weights
   outcome.best_test_accuracy = accuracy(data.test);
+  const bool last_is_best = outcome.best_epoch == static_cast<double>(settings.epochs);
   stopper.restore_last(*model.ptr());
-  outcome.train_accuracy = accuracy(data.train);
-  outcome.test_accuracy = accuracy(data.test);
+  outcome.train_accuracy = last_is_best ? outcome.best_train_accuracy : accuracy(data.train);
+  outcome.test_accuracy = last_is_best ? outcome.best_test_accuracy : accuracy(data.test);
   outcome.validation_accuracy = history.metric("val_accuracy").back();
   outcome.validation_loss = history.metric("val_loss");
   outcome.seconds = 0;

@@ -1,10 +1,11 @@
 """The early_stopping experiment's training epoch in Python torch, as a user would write it.
 
-    python bench/python/early_stopping.py --data FOLDER [--steps N]
+    python bench/python/early_stopping.py --data FOLDER [--steps N] [--bf16]
 
 Prints the seconds of N training steps (default: an epoch of 30,000 images, 938 steps): ResNet-18 of
-the study text, batch 32, Adam 1e-3, bfloat16 autocast, channels_last. For comparison with
-`early_stopping --bf16 --epochs 1` on the same machine, in alternation.
+the study text, batch 32, Adam 1e-3, channels_last, with --bf16 under bfloat16 autocast. For comparison
+with `early_stopping --epochs 1 [--bf16]` (column "seconds" of its table, train_seconds of its
+history.csv) on the same machine, in alternation.
 """
 
 import argparse
@@ -81,6 +82,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", required=True)
     parser.add_argument("--steps", type=int, default=938)
+    parser.add_argument("--bf16", action="store_true")
     arguments = parser.parse_args()
 
     torch.manual_seed(0)
@@ -95,7 +97,7 @@ def main():
             break
         images = images.to(memory_format=torch.channels_last)
         optimizer.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=arguments.bf16):
             loss = criterion(model(images), labels)
         loss.backward()
         optimizer.step()
