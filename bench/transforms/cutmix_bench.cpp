@@ -10,7 +10,7 @@ namespace rt = regtorch;
 using regtorch::bench::Samples;
 
 /// The same from LibTorch's operators: a copy, and the box alone rolled.
-rt::transforms::Mixed aten(const Samples& samples, const rt::transforms::CutMix::Box& box) {
+rt::transforms::Mixed aten(const Samples& samples, const rt::kernels::ImageBox& box) {
   const auto cut = [&](const torch::Tensor& of) {
     return of.slice(2, box.top, box.bottom).slice(3, box.left, box.right);
   };
