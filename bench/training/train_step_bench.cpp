@@ -1,15 +1,15 @@
 // train_step: forward, loss, backward and optimizer step of ResNet-18 with smoothed labels, on a
 // batch that is ready, channels_last. `regtorch` has everything of regtorch's on; `aten` is what a
-// user of LibTorch alone would write. bfloat16 only where the CPU computes in it.
+// user of LibTorch alone would write. A batch of 512 only where the CPU computes in bfloat16.
 
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include <benchmark/benchmark.h>
 #include <torch/torch.h>
 
 #include "../core/scoped_memory_cache.hpp"
+#include "../core/training_dtype.hpp"
 #include "regtorch/core/autocast.hpp"
 #include "regtorch/losses/label_smoothing_loss.hpp"
 #include "regtorch/models/channels_last.hpp"
@@ -33,8 +33,7 @@ struct Aten {
 };
 
 template <class Variant>
-void train_step(benchmark::State& state, std::int64_t batch,
-                std::optional<c10::ScalarType> autocast) {
+void train_step(benchmark::State& state, std::int64_t batch) {
   Variant variant;
   torch::manual_seed(0);
   rt::ResNet model = rt::resnet18();
@@ -47,7 +46,7 @@ void train_step(benchmark::State& state, std::int64_t batch,
     optimizer.zero_grad();
     torch::Tensor loss;
     {
-      const rt::Autocast region(torch::kCPU, autocast);
+      const rt::Autocast region(torch::kCPU, rt::bench::training_dtype());
       loss = variant.criterion(model->forward(images), labels);
     }
     loss.backward();
@@ -62,33 +61,22 @@ void train_step(benchmark::State& state, std::int64_t batch,
 }
 
 template <class Variant>
-void add(const std::string& variant, std::int64_t batch, std::optional<c10::ScalarType> autocast) {
-  const std::string name = "train_step/" + variant + "/resnet18_" + std::to_string(batch) +
-                           "x3x32x32/" + (autocast.has_value() ? "bfloat16" : "float32");
-  benchmark::RegisterBenchmark(name.c_str(), train_step<Variant>, batch, autocast)
+void add(const std::string& variant, std::int64_t batch) {
+  const std::string name = c10::str("train_step/", variant, "/resnet18_", batch, "x3x32x32/",
+                                    rt::bench::training_dtype_name());
+  benchmark::RegisterBenchmark(name.c_str(), train_step<Variant>, batch)
       ->UseRealTime()
       ->Unit(benchmark::kMillisecond);
 }
 
-/// Without these instructions LibTorch computes bfloat16 in software, for minutes a step.
-bool has_bfloat16() {
-#if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512bf16") != 0;  // which all with AMX have too
-#else
-  return false;
-#endif
-}
-
-const bool kAdded = [] {
+const int registered = [] {
   for (const std::int64_t batch : {32, 512}) {
-    add<Aten>("aten", batch, std::nullopt);
-    add<Regtorch>("regtorch", batch, std::nullopt);
-    if (has_bfloat16()) {
-      add<Aten>("aten", batch, torch::kBFloat16);
-      add<Regtorch>("regtorch", batch, torch::kBFloat16);
+    if (batch == 32 || rt::bench::training_dtype().has_value()) {
+      add<Aten>("aten", batch);
+      add<Regtorch>("regtorch", batch);
     }
   }
-  return true;
+  return 0;
 }();
 
 }  // namespace

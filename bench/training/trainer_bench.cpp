@@ -3,11 +3,13 @@
 
 #include "regtorch/training/trainer.hpp"
 
+#include <string>
 #include <vector>
 
 #include <benchmark/benchmark.h>
 #include <torch/torch.h>
 
+#include "../core/training_dtype.hpp"
 #include "regtorch/data/batches.hpp"
 #include "regtorch/data/synthetic_images.hpp"
 #include "regtorch/models/channels_last.hpp"
@@ -37,7 +39,7 @@ struct Setup {
 void regtorch_variant(benchmark::State& state) {
   Setup setup;
   rt::Trainer trainer(setup.model, setup.optimizer, setup.criterion,
-                      rt::TrainerOptions().epochs(1).autocast(torch::kBFloat16));
+                      rt::TrainerOptions().epochs(1).autocast(rt::bench::training_dtype()));
   for (auto _ : state) {
     trainer.fit(setup.batches);
   }
@@ -55,7 +57,7 @@ void bare_variant(benchmark::State& state) {
       setup.optimizer.zero_grad();
       torch::Tensor loss;
       {
-        const rt::Autocast region(torch::kCPU, torch::kBFloat16);
+        const rt::Autocast region(torch::kCPU, rt::bench::training_dtype());
         loss = setup.criterion(setup.model->forward(batch.images), batch.labels);
       }
       loss.backward();
@@ -65,13 +67,15 @@ void bare_variant(benchmark::State& state) {
   }
 }
 
-BENCHMARK(regtorch_variant)
-    ->Name("trainer_epoch/regtorch/resnet18_256x3x32x32/bfloat16")
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK(bare_variant)
-    ->Name("trainer_epoch/bare/resnet18_256x3x32x32/bfloat16")
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
+const int registered = [] {
+  const auto add = [](const char* variant, auto body) {
+    const std::string name = c10::str("trainer_epoch/", variant, "/resnet18_256x3x32x32/",
+                                      rt::bench::training_dtype_name());
+    benchmark::RegisterBenchmark(name.c_str(), body)->UseRealTime()->Unit(benchmark::kMillisecond);
+  };
+  add("regtorch", regtorch_variant);
+  add("bare", bare_variant);
+  return 0;
+}();
 
 }  // namespace
