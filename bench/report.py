@@ -173,7 +173,8 @@ def tables(report, targets):
     cases = measured(report)
     lines = [header(report["context"]), "", summary(cases, targets)]
     piece = None
-    for case in cases:
+    pieces = list(dict.fromkeys(case[0] for case in cases))
+    for case in sorted(cases, key=lambda case: pieces.index(case[0])):
         variants = cases[case]
         if case[0] != piece:
             piece = case[0]
