@@ -20,10 +20,27 @@ struct RowSums {
   double dot = 0;  ///< sum_c w_c x_c; 0 if not wanted, the floor being 0
 };
 
+/// Asks the memory for what comes next while a row is computed: rows are too short, and the pauses
+/// between them too long, for the hardware to see it coming.
+template <class Stored>
+struct Ahead {
+  const Stored* read;   ///< one piece, or one row if that is shorter, ahead of the row's beginning
+  const Stored* write;  ///< the same of the gradient
+
+  REGTORCH_INLINE void fetch(std::int64_t i) const {
+    constexpr std::int64_t kLine = 64 / sizeof(Stored);
+    for (std::int64_t k = i; k < i + kLossChunk; k += kLine) {
+      __builtin_prefetch(read + k);
+      __builtin_prefetch(write + k, 1);
+    }
+  }
+};
+
 /// Reads a row once. Leaves e^(x_c - m) in `piece`, if the whole row fits it.
 template <class Format>
 REGTORCH_INLINE RowSums sums_of_row(const SmoothedTargets& rule,
-                                    const typename Format::Stored* logits, float* piece) {
+                                    const typename Format::Stored* logits, float* piece,
+                                    const Ahead<typename Format::Stored>& ahead) {
   float sums[kLossChunk] = {};
   float most = -std::numeric_limits<float>::infinity();
   float reference = std::numeric_limits<float>::lowest();  // most, but never -inf
@@ -44,6 +61,7 @@ REGTORCH_INLINE RowSums sums_of_row(const SmoothedTargets& rule,
     float weight_of_piece = 0;
     if (rule.floor == 0) {
       for (; i < count; i += kLossChunk) {
+        ahead.fetch(first + i);
         for (int k = 0; k < kLossChunk; ++k) {
           const float e = exp_nonpositive(piece[i + k] - reference);
           piece[i + k] = e;
@@ -52,6 +70,7 @@ REGTORCH_INLINE RowSums sums_of_row(const SmoothedTargets& rule,
       }
     } else if (rule.weight == nullptr) {
       for (; i + kLossChunk <= count; i += kLossChunk) {
+        ahead.fetch(first + i);
         for (int k = 0; k < kLossChunk; ++k) {
           const float d = piece[i + k] - reference;
           const float e = exp_nonpositive(d);
@@ -64,6 +83,7 @@ REGTORCH_INLINE RowSums sums_of_row(const SmoothedTargets& rule,
     } else {
       float weights[kLossChunk] = {};
       for (; i + kLossChunk <= count; i += kLossChunk) {
+        ahead.fetch(first + i);
         for (int k = 0; k < kLossChunk; ++k) {
           const float d = piece[i + k] - reference;
           const float e = exp_nonpositive(d);
@@ -110,7 +130,11 @@ REGTORCH_INLINE double loss_by_row(const SmoothedTargets& rule, const LossRows<F
     return 0;
   }
   alignas(64) float piece[kLossPiece];
-  const RowSums sums = sums_of_row<Format>(rule, logits, piece);
+  // A gradient that is not written soon, or not at all, is not asked for.
+  const Stored* next = logits + std::min<std::int64_t>(rule.classes, kLossPiece);
+  const bool soon = gradient != nullptr && rule.classes <= kLossPiece;
+  const Ahead<Stored> ahead{next, soon ? gradient + rule.classes : next};
+  const RowSums sums = sums_of_row<Format>(rule, logits, piece, ahead);
   const float log_sum = log_of_sum(sums.sum);
   const float weight_of_target = rule.weight_of(target);
   const float on_target = rule.scale * weight_of_target;
