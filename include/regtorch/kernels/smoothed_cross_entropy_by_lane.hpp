@@ -73,8 +73,17 @@ REGTORCH_INLINE double loss_by_lane(const SmoothedTargets& rule, const LossRows<
     sums[l] = most[l] - most[l];  // 0, or nan if most is infinite
     dots[l] = sums[l];
   }
+  // Groups of some KB; shorter ones the hardware does see coming.
+  const bool fetches = C >= kLossLanes;
+  const Stored* next = logits + L * C;
+  const Ahead<Stored> ahead{next,
+                            rows.gradient == nullptr ? next : rows.gradient + (begin + L) * C};
+  static_assert(L == kLossChunk);
   if (rule.floor == 0) {
     for (int c = 0; c < C; ++c) {
+      if (fetches) {
+        ahead.fetch(c * L);
+      }
       for (int l = 0; l < L; ++l) {
         const float e = exp_nonpositive(v[c * L + l] - most[l]);
         v[c * L + l] = e;
@@ -83,6 +92,9 @@ REGTORCH_INLINE double loss_by_lane(const SmoothedTargets& rule, const LossRows<
     }
   } else {
     for (int c = 0; c < C; ++c) {
+      if (fetches) {
+        ahead.fetch(c * L);
+      }
       const float w = rule.weight == nullptr ? 1.0f : rule.weight[c];
       for (int l = 0; l < L; ++l) {
         const float d = v[c * L + l] - most[l];

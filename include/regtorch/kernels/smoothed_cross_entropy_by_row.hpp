@@ -20,22 +20,6 @@ struct RowSums {
   double dot = 0;  ///< sum_c w_c x_c; 0 if not wanted, the floor being 0
 };
 
-/// Asks the memory for what comes next while a row is computed: rows are too short, and the pauses
-/// between them too long, for the hardware to see it coming.
-template <class Stored>
-struct Ahead {
-  const Stored* read;   ///< one piece, or one row if that is shorter, ahead of the row's beginning
-  const Stored* write;  ///< the same of the gradient
-
-  REGTORCH_INLINE void fetch(std::int64_t i) const {
-    constexpr std::int64_t kLine = 64 / sizeof(Stored);
-    for (std::int64_t k = i; k < i + kLossChunk; k += kLine) {
-      __builtin_prefetch(read + k);
-      __builtin_prefetch(write + k, 1);
-    }
-  }
-};
-
 /// Reads a row once. Leaves e^(x_c - m) in `piece`, if the whole row fits it.
 template <class Format>
 REGTORCH_INLINE RowSums sums_of_row(const SmoothedTargets& rule,

@@ -43,6 +43,23 @@ struct LossRows {
 /// Elements that loops take at a time: whole registers on every instruction set.
 inline constexpr int kLossChunk = 32;
 
+/// Asks the memory for what comes next while some rows are computed: they are too short, and the
+/// pauses between them too long, for the hardware to see it coming.
+template <class Stored>
+struct Ahead {
+  const Stored* read;   ///< the logits after those that are computed
+  const Stored* write;  ///< where their gradients go, or `read` again
+
+  /// @param i  what is being computed: [i, i + kLossChunk) from the beginning
+  REGTORCH_INLINE void fetch(std::int64_t i) const {
+    constexpr std::int64_t kLine = 64 / sizeof(Stored);
+    for (std::int64_t k = i; k < i + kLossChunk; k += kLine) {
+      __builtin_prefetch(read + k);
+      __builtin_prefetch(write + k, 1);
+    }
+  }
+};
+
 /// combine(v[0], v[1], ...), by halves.
 template <int kWidth, class Combine>
 REGTORCH_INLINE float fold(float* v, const Combine& combine) {
