@@ -14,7 +14,8 @@ Names are piece/variant/shape/dtype. Times are medians of the repetitions, ratio
 of the one run. A variant whose name ends in _1thread is compared with regtorch_1thread. targets.csv
 beside this file holds what issue 6 asks for: for `copy` regtorch's time is at most `factor` times
 copy's, for any other variant the variant's time is at least `factor` times regtorch's. `aten` there
-is the fastest of what LibTorch offers: of `aten`, the variants `aten_...` and `cross_entropy`.
+is the fastest of what LibTorch offers: of `aten`, the variants `aten_...` and `cross_entropy`; not
+`reference`, nor `fused`, ATen's kernels that LibTorch's C++ optimizers do not call.
 """
 
 import argparse

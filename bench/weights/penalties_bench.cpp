@@ -5,7 +5,7 @@
 // reads 4, and reads and writes 4. copy moves those 12.
 //
 // The penalty's gradients are made anew for each pass, as after zero_grad(): with glibc's malloc
-// most of its time is the system's page faults on their 45 MB, which regtorch_cached does without.
+// that costs page faults on their 45 MB, which regtorch_cached does without.
 
 #include "regtorch/weights/penalties.hpp"
 
@@ -45,11 +45,11 @@ void penalty_cached(benchmark::State& state) {
 /// As dot products: no square is stored.
 void penalty_aten(benchmark::State& state) {
   penalty(state, [](const auto& all) {
-    std::vector<torch::Tensor> norms;
+    std::vector<torch::Tensor> squares;
     for (const auto& w : all) {
-      norms.push_back(torch::dot(w.view(-1), w.view(-1)));
+      squares.push_back(torch::dot(w.view(-1), w.view(-1)));
     }
-    return 1e-4 * torch::stack(norms).sum();
+    return 1e-4 * torch::stack(squares).sum();
   });
 }
 

@@ -27,7 +27,7 @@ inline std::vector<torch::Tensor> parameters() {
 /// Moves `bytes_each` bytes a parameter, half of them read and half of them written.
 inline void copy(benchmark::State& state, std::int64_t bytes_each) {
   std::int64_t count = 0;
-  for (const auto& parameter : parameters()) {
+  for (const auto& parameter : resnet18()->parameters()) {
     count += parameter.numel();
   }
   const std::int64_t bytes = count * bytes_each / 2;

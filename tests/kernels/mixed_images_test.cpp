@@ -20,11 +20,12 @@ TEMPLATE_TEST_CASE("transform_and_mix is transform_images, then each mixed with 
   constexpr bool kFloats = std::is_same_v<TestType, float>;
   constexpr auto kType = kFloats ? PixelType::kFloat32 : PixelType::kBFloat16;
   constexpr std::int64_t kBatch = 23;
-  const auto transforms =
-      std::make_tuple(RandomCrop(29, 3), RandomHorizontalFlip(),
-                      Normalize({0.4914, 0.4822, 0.4465}, {0.2470, 0.2435, 0.2616}));
-  // The second one's scratch holds one image at a time, that of the first several.
+  // The scratch holds several images of the first size at a time, one of the second.
   for (const ImageSize in : {ImageSize{31, 32}, ImageSize{90, 200}}) {
+    const bool large = in.height == 90;
+    const auto transforms =
+        std::make_tuple(RandomCrop(large ? 150 : 29, large ? 35 : 3), RandomHorizontalFlip(),
+                        Normalize({0.4914, 0.4822, 0.4465}, {0.2470, 0.2435, 0.2616}));
     std::vector<std::uint8_t> pixels(static_cast<std::size_t>(kBatch * 3 * in.height * in.width));
     for (std::size_t i = 0; i < pixels.size(); ++i) {
       pixels[i] = static_cast<std::uint8_t>(i * 2654435761u >> 24);

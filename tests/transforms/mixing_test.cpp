@@ -5,6 +5,8 @@
 #include "regtorch/kernels/beta.hpp"
 #include "regtorch/transforms/cutmix.hpp"
 #include "regtorch/transforms/mixup.hpp"
+#include "regtorch/transforms/normalize.hpp"
+#include "regtorch/transforms/pipeline.hpp"
 
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
@@ -278,8 +280,31 @@ TEST_CASE("MixUp, CutMix: bad input is named", "[transforms]") {
   CHECK(contains(error_of([&] {
                    CutMix(10)(torch::zeros({4, 3, 0, 8}), labels);
                  }),
-                 "CutMix: wanted images with pixels, got Float [4, 3, 0, 8] on cpu"));
+                 "CutMix: wanted images [..., H, W] with pixels, got 0x8"));
   CHECK(contains(error_of([&] { CutMix(10)(torch::zeros({4, 3, 8, 0}), labels); }), "with pixels"));
+  using rt::kernels::ImageBox;
+  using rt::transforms::mix_images;
+  CHECK(contains(error_of([&] {
+                   mix_images(images, {1.5, std::nullopt});
+                 }),
+                 "mix_images: wanted a mixture with a share in [0, 1], got 1.5"));
+  for (const ImageBox& box : {ImageBox{-1, 2, 0, 2}, ImageBox{3, 2, 0, 2}, ImageBox{0, 9, 0, 2},
+                              ImageBox{0, 2, -1, 2}, ImageBox{0, 2, 3, 2}, ImageBox{0, 2, 0, 9}}) {
+    CHECK(contains(error_of([&] { mix_images(images, {0.5, box}); }), "a box in images of 8x8"));
+    const rt::transforms::Pipeline none{rt::transforms::Normalize({0, 0, 0}, {1, 1, 1})};
+    rt::transforms::ImageFormat format;
+    format.mixture = [&](rt::kernels::ImageSize) { return rt::kernels::Mixture{0.5, box}; };
+    CHECK(contains(error_of([&] { none(images.to(torch::kByte), rt::Key{1}, labels, format); }),
+                   "Pipeline: wanted a box in images of 8x8"));
+  }
+  CHECK(contains(error_of([&] {
+                   mix_images(images.to(torch::kByte), {0.5, std::nullopt});
+                 }),
+                 "mix_images: wanted floating-point images [B, ...], got Byte"));
+  CHECK(contains(error_of([&] {
+                   mix_images(torch::zeros({4, 3}), {0.5, ImageBox{0, 1, 0, 1}});
+                 }),
+                 "wanted images [B, ..., H, W] for a box"));
   CHECK(contains(error_of([&] {
                    MixUp(10)(images, torch::tensor({0, 9, 10, 0}));
                  }),

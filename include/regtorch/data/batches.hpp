@@ -47,6 +47,15 @@ struct Batch {
   at::Tensor indices;  ///< int64 [B], on the CPU: the samples' numbers in the dataset
 };
 
+namespace detail {
+
+template <class T>
+inline constexpr bool kIsPipeline = false;
+template <class... Transforms>
+inline constexpr bool kIsPipeline<transforms::Pipeline<Transforms...>> = true;
+
+}  // namespace detail
+
 /// A dataset in batches, transformed: each `for` over it is a new pass, with a new order and new
 /// augmentation.
 ///
@@ -166,11 +175,20 @@ class Batches {
  private:
   std::int64_t samples() const { return dataset_.indices().size(0); }
 
+  /// Any callable as one that also does what the format says; a pipeline does so itself.
   template <class Callable>
   static Transform with_format(Callable transform) {
-    if constexpr (std::is_invocable_r_v<at::Tensor, Callable&, const at::Tensor&, Key,
-                                        const at::Tensor&, transforms::ImageFormat>) {
+    if constexpr (detail::kIsPipeline<Callable>) {
       return transform;
+    } else if constexpr (std::is_invocable_r_v<at::Tensor, Callable&, const at::Tensor&, Key,
+                                               const at::Tensor&, transforms::ImageFormat>) {
+      return [transform = std::move(transform)](const at::Tensor& images, Key key,
+                                                const at::Tensor& indices,
+                                                const transforms::ImageFormat& format) mutable {
+        return mixed(transform(images, key, indices,
+                               transforms::ImageFormat{format.dtype, format.memory_format}),
+                     format);
+      };
     } else {
       static_assert(
           std::is_invocable_r_v<at::Tensor, Callable&, const at::Tensor&, Key, const at::Tensor&>,
@@ -180,24 +198,19 @@ class Batches {
       return [transform = std::move(transform)](const at::Tensor& images, Key key,
                                                 const at::Tensor& indices,
                                                 transforms::ImageFormat format) mutable {
-        at::Tensor made = transform(images, key, indices);
-        if (!made.defined()) {
-          return made;
-        }
+        const at::Tensor made = transform(images, key, indices);
         // Not to(dtype, layout): that leaves a tensor of the right type in whatever layout it has.
-        made = made.to(format.dtype).contiguous(format.memory_format);
-        return format.mixture ? mixed(made, format.mixture) : made;
+        return made.defined()
+                   ? mixed(made.to(format.dtype).contiguous(format.memory_format), format)
+                   : made;
       };
     }
   }
 
-  template <class MixtureOfSize>
-  static at::Tensor mixed(const at::Tensor& images, const MixtureOfSize& mixture) {
-    TORCH_CHECK_VALUE(images.dim() == 4,
-                      "Batches: wanted images [B,C,H,W] from the transform, to be mixed, got ",
-                      describe(images));
-    return transforms::mix_images(
-        images, mixture({static_cast<int>(images.size(2)), static_cast<int>(images.size(3))}));
+  static at::Tensor mixed(const at::Tensor& images, const transforms::ImageFormat& format) {
+    return images.defined() && format.mixture
+               ? transforms::mix_images(images, format.mixture(transforms::image_size(images)))
+               : images;
   }
 
   Batch make_batch(Key key, const at::Tensor& indices,

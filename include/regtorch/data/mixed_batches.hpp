@@ -8,11 +8,13 @@
 
 #include "regtorch/core/key.hpp"
 #include "regtorch/data/batches.hpp"
+#include "regtorch/transforms/mixing.hpp"
 
 namespace regtorch::data {
 
 /// A mix that says what it does before it does it, so that a pipeline can do it in its own pass
-/// over the images: transforms::MixUp and CutMix.
+/// over the images: transforms::MixUp and CutMix. `mixture` is asked twice a batch, and must answer
+/// the same.
 template <class Mix>
 concept FoldableMix =
     requires(const Mix& mix, Key key, kernels::ImageSize size, const at::Tensor& labels) {
@@ -66,9 +68,8 @@ class MixedBatches {
       if (!(plain_ == std::default_sentinel)) {
         if constexpr (FoldableMix<Mix>) {
           const at::Tensor& images = plain_->images;  // mixed already
-          const kernels::ImageSize size{static_cast<int>(images.size(-2)),
-                                        static_cast<int>(images.size(-1))};
-          const auto mixture = mix_->mixture(plain_.key(), plain_.position(), size);
+          const auto mixture =
+              mix_->mixture(plain_.key(), plain_.position(), transforms::image_size(images));
           batch_ = {images, mix_->targets(plain_->labels, mixture), plain_->indices};
         } else {
           auto mixed = (*mix_)(plain_->images, plain_->labels, plain_.key(), plain_.position());

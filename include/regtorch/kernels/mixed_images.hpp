@@ -15,21 +15,24 @@ namespace regtorch::kernels {
 /// transform_images, with each image mixed with the one before it in the batch, the first with the
 /// last.
 ///
-/// In one pass over memory: some images at a time are made into a scratch that stays in the
-/// second-level cache, and mixed from there to their place. Image begin - 1 is made for this range
-/// as well as for its own.
+/// In one pass over memory for small images: as many as the cache holds, at least one, are made
+/// into a scratch and mixed from there to their place. Image begin - 1 is made for this range as
+/// well as for its own.
 ///
 /// @param batch  how many images there are in all
 template <class... Transforms>
 void transform_and_mix(const std::tuple<Transforms...>& transforms, const ImageSource& source,
                        std::int64_t batch, const ImageSink& sink, const Mixture& mixture,
                        std::int64_t begin, std::int64_t end, RandomStream stream, Isa isa) {
-  constexpr std::int64_t kScratch = 96 << 10;  // bytes: above 128 KiB malloc asks the system
+  constexpr std::int64_t kScratch = 96 << 10;  // bytes, without the image before
   const ImageSize size = output_size(transforms, source.size);
   const bool floats = sink.type == PixelType::kFloat32;
   const std::int64_t value = floats ? sizeof(float) : sizeof(std::uint16_t);
   const std::int64_t image = 3 * value * size.height * size.width;
   const std::int64_t source_image = std::int64_t{3} * source.size.height * source.size.width;
+  if (image == 0) {
+    return;
+  }
   const std::int64_t most = std::clamp<std::int64_t>(kScratch / image, 1, end - begin);
 
   const auto scratch =

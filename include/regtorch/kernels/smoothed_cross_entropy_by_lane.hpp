@@ -19,6 +19,10 @@ inline constexpr int kLossLanes = 32;
 /// first cache.
 inline constexpr int kMostLaneClasses = 128;
 
+/// From as many classes on, 4 KiB of float32 logits a group, the next rows are asked for ahead: the
+/// hardware sees shorter groups coming.
+inline constexpr int kLeastAheadClasses = 32;
+
 /// smoothed_cross_entropy_rows for `count` <= kLossLanes rows of few classes, each a lane.
 template <class Format>
 REGTORCH_INLINE double loss_by_lane(const SmoothedTargets& rule, const LossRows<Format>& rows,
@@ -73,11 +77,9 @@ REGTORCH_INLINE double loss_by_lane(const SmoothedTargets& rule, const LossRows<
     sums[l] = most[l] - most[l];  // 0, or nan if most is infinite
     dots[l] = sums[l];
   }
-  // Groups of some KB; shorter ones the hardware does see coming.
-  const bool fetches = C >= kLossLanes;
-  const Stored* next = logits + L * C;
-  const Ahead<Stored> ahead{next,
-                            rows.gradient == nullptr ? next : rows.gradient + (begin + L) * C};
+  const bool fetches = C >= kLeastAheadClasses;
+  const Ahead<Stored> ahead{logits, rows.gradient == nullptr ? logits : rows.gradient + begin * C,
+                            L * C};
   static_assert(L == kLossChunk);
   if (rule.floor == 0) {
     for (int c = 0; c < C; ++c) {

@@ -115,9 +115,9 @@ REGTORCH_INLINE double loss_by_row(const SmoothedTargets& rule, const LossRows<F
   }
   alignas(64) float piece[kLossPiece];
   // A gradient that is not written soon, or not at all, is not asked for.
-  const Stored* next = logits + std::min<std::int64_t>(rule.classes, kLossPiece);
   const bool soon = gradient != nullptr && rule.classes <= kLossPiece;
-  const Ahead<Stored> ahead{next, soon ? gradient + rule.classes : next};
+  const Ahead<Stored> ahead{logits, soon ? gradient : logits,
+                            std::min<std::int64_t>(rule.classes, kLossPiece)};
   const RowSums sums = sums_of_row<Format>(rule, logits, piece, ahead);
   const float log_sum = log_of_sum(sums.sum);
   const float weight_of_target = rule.weight_of(target);

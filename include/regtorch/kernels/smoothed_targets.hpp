@@ -47,15 +47,20 @@ inline constexpr int kLossChunk = 32;
 /// pauses between them too long, for the hardware to see it coming.
 template <class Stored>
 struct Ahead {
-  const Stored* read;   ///< the logits after those that are computed
-  const Stored* write;  ///< where their gradients go, or `read` again
+  const Stored* logits;
+  const Stored* gradient;  ///< or `logits` again, where none is wanted
+  std::int64_t distance;   ///< to what comes next
 
   /// @param i  what is being computed: [i, i + kLossChunk) from the beginning
   REGTORCH_INLINE void fetch(std::int64_t i) const {
-    constexpr std::int64_t kLine = 64 / sizeof(Stored);
-    for (std::int64_t k = i; k < i + kLossChunk; k += kLine) {
-      __builtin_prefetch(read + k);
-      __builtin_prefetch(write + k, 1);
+    // Addresses and no pointers: the last ones lie outside the arrays, where a prefetch does
+    // nothing.
+    const auto place = static_cast<std::uintptr_t>(distance + i) * sizeof(Stored);
+    for (std::uintptr_t k = place; k < place + kLossChunk * sizeof(Stored); k += 64) {
+      __builtin_prefetch(
+          reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(logits) + k));
+      __builtin_prefetch(
+          reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(gradient) + k), 1);
     }
   }
 };

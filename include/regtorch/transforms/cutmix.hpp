@@ -6,8 +6,8 @@
 #include <optional>
 
 #include <ATen/core/Tensor.h>
+#include <c10/util/Exception.h>
 
-#include "regtorch/core/check.hpp"
 #include "regtorch/core/key.hpp"
 #include "regtorch/kernels/beta.hpp"
 #include "regtorch/kernels/image_transform.hpp"
@@ -54,16 +54,16 @@ class CutMix {
   Mixed operator()(const at::Tensor& images, const at::Tensor& labels, Key key,
                    std::int64_t batch) const {
     detail::check_mixable("CutMix", images, labels, 3);
-    TORCH_CHECK_VALUE(images.size(-2) > 0 && images.size(-1) > 0,
-                      "CutMix: wanted images with pixels, got ", describe(images));
-    const kernels::Mixture mixture = this->mixture(
-        key, batch, {static_cast<int>(images.size(-2)), static_cast<int>(images.size(-1))});
+    const kernels::Mixture mixture = this->mixture(key, batch, image_size(images));
     return {mix_images(images, mixture), targets(labels, mixture)};
   }
 
   /// What is done to batch number `batch`, of images of this size: what data::MixedBatches asks
   /// for.
   kernels::Mixture mixture(Key key, std::int64_t batch, kernels::ImageSize size) const {
+    TORCH_CHECK_VALUE(size.height > 0 && size.width > 0,
+                      "CutMix: wanted images [..., H, W] with pixels, got ", size.height, "x",
+                      size.width);
     const kernels::ImageBox box = this->box(key, batch, size.height, size.width);
     const double pasted = static_cast<double>((box.bottom - box.top) * (box.right - box.left)) /
                           (static_cast<double>(size.height) * size.width);

@@ -15,6 +15,7 @@
 
 #include "regtorch/core/check.hpp"
 #include "regtorch/core/parallel_for.hpp"
+#include "regtorch/kernels/image_transform.hpp"
 #include "regtorch/kernels/mixing.hpp"
 
 namespace regtorch::transforms {
@@ -46,6 +47,21 @@ inline void check_mixable(const char* who, const at::Tensor& images, const at::T
                         labels.size(0) == images.size(0) && labels.device() == images.device(),
                     who, ": wanted labels of type Long (int64) and shape [", images.size(0),
                     "] on ", images.device(), ", got ", describe(labels));
+}
+
+/// Throws c10::ValueError unless the mixture is one of images of that size.
+inline void check_mixture(const char* who, const kernels::Mixture& mixture,
+                          kernels::ImageSize size) {
+  TORCH_CHECK_VALUE(mixture.own >= 0 && mixture.own <= 1, who,
+                    ": wanted a mixture with a share in [0, 1], got ", mixture.own);
+  if (mixture.box.has_value()) {
+    const auto& box = *mixture.box;
+    TORCH_CHECK_VALUE(0 <= box.top && box.top <= box.bottom && box.bottom <= size.height &&
+                          0 <= box.left && box.left <= box.right && box.right <= size.width,
+                      who, ": wanted a box in images of ", size.height, "x", size.width,
+                      ", got rows ", box.top, " to ", box.bottom, " and columns ", box.left, " to ",
+                      box.right);
+  }
 }
 
 /// Whether a kernel may mix these images: their samples lie in memory one after the other, and no
@@ -151,12 +167,26 @@ inline at::Tensor mixed_targets(const char* who, const at::Tensor& labels, std::
 
 }  // namespace detail
 
+/// Height and width of images [B,...,H,W]; zeros for samples that have none.
+inline kernels::ImageSize image_size(const at::Tensor& images) {
+  if (images.dim() < 3) {
+    return {};
+  }
+  return {static_cast<int>(images.size(-2)), static_cast<int>(images.size(-1))};
+}
+
 /// Each image mixed with the one before it in the batch, the first with the last.
 ///
-/// @param images   [B,...], floating-point; [B,...,H,W] for a mixture with a box, which lies in it
+/// @param images   [B,...], floating-point; [B,...,H,W] for a mixture with a box
 /// @param mixture  of MixUp or CutMix
 /// @return new images of the same type, shape and device, channels last if they were
+/// @throws c10::ValueError for other images, a share outside [0, 1], a box that is not in them
 inline at::Tensor mix_images(const at::Tensor& images, const kernels::Mixture& mixture) {
+  TORCH_CHECK_VALUE(images.defined() && images.is_floating_point() && images.dim() >= 1,
+                    "mix_images: wanted floating-point images [B, ...], got ", describe(images));
+  TORCH_CHECK_VALUE(!mixture.box.has_value() || images.dim() >= 3,
+                    "mix_images: wanted images [B, ..., H, W] for a box, got ", describe(images));
+  detail::check_mixture("mix_images", mixture, image_size(images));
   const bool plain = detail::are_plain_samples(images);
   if (mixture.box.has_value()) {
     return plain ? detail::paste_in_one_pass(images, *mixture.box)

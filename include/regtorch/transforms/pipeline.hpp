@@ -15,6 +15,7 @@
 #include "regtorch/core/parallel_for.hpp"
 #include "regtorch/kernels/image_pipeline.hpp"
 #include "regtorch/kernels/mixed_images.hpp"
+#include "regtorch/transforms/mixing.hpp"
 
 namespace regtorch::transforms {
 
@@ -71,7 +72,7 @@ class Pipeline {
   /// @param key      seed and pass
   /// @param indices  int64 [N]: each sample's number in its dataset
   /// @param format   of the result; default float32, contiguous, not mixed
-  /// @throws c10::ValueError as above, or if the indices or the format do not fit
+  /// @throws c10::ValueError as above, or if the indices, the format or its mixture do not fit
   at::Tensor operator()(const at::Tensor& images, Key key, const at::Tensor& indices,
                         ImageFormat format = {}) const {
     check_images("Pipeline", images);
@@ -107,6 +108,7 @@ class Pipeline {
     constexpr std::int64_t kImagesInBlock = 16;  // about 20 us of work: worth a thread's wake-up
     if (format.mixture) {
       const kernels::Mixture mixture = format.mixture(out);
+      detail::check_mixture("Pipeline", mixture, out);
       parallel_for(source.size(0), kImagesInBlock, [&](std::int64_t begin, std::int64_t end) {
         kernels::transform_and_mix(transforms_, from, source.size(0), to, mixture, begin, end,
                                    stream, isa);
