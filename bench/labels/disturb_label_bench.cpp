@@ -3,16 +3,14 @@
 
 #include "regtorch/labels/disturb_label.hpp"
 
-#include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <tuple>
 
 #include <benchmark/benchmark.h>
 #include <torch/torch.h>
 
-#include "regtorch/core/parallel_for.hpp"
+#include "../core/copy_bytes.hpp"
 
 namespace {
 
@@ -41,11 +39,8 @@ torch::Tensor aten(const torch::Tensor& labels, std::int64_t classes) {
 /// The limit: every label read once and written once, on all threads.
 torch::Tensor copy(const torch::Tensor& labels) {
   const auto out = torch::empty_like(labels);
-  const auto* from = labels.const_data_ptr<std::int64_t>();
-  auto* to = out.mutable_data_ptr<std::int64_t>();
-  rt::parallel_for(labels.numel(), 16384, [&](std::int64_t begin, std::int64_t end) {
-    std::memcpy(to + begin, from + begin, static_cast<std::size_t>(end - begin) * sizeof(*to));
-  });
+  rt::bench::copy_bytes(labels.const_data_ptr(), out.mutable_data_ptr(),
+                        static_cast<std::int64_t>(labels.nbytes()), 1 << 17);
   return out;
 }
 

@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <string>
 
 #include <benchmark/benchmark.h>
 #include <torch/torch.h>
 
-#include "regtorch/core/parallel_for.hpp"
+#include "../core/copy_bytes.hpp"
 
 namespace {
 
@@ -105,12 +104,8 @@ void copy_variant(benchmark::State& state, const Batch& batch) {
   const auto bytes = static_cast<std::int64_t>(logits.nbytes());
   for (auto _ : state) {
     const auto gradient = torch::empty_like(logits);
-    const auto* from = static_cast<const char*>(logits.const_data_ptr());
-    auto* to = static_cast<char*>(gradient.mutable_data_ptr());
-    rt::parallel_for(bytes, 1 << 16, [&](std::int64_t begin, std::int64_t end) {
-      std::memcpy(to + begin, from + begin, static_cast<std::size_t>(end - begin));
-    });
-    benchmark::DoNotOptimize(to);
+    rt::bench::copy_bytes(logits.const_data_ptr(), gradient.mutable_data_ptr(), bytes, 1 << 16);
+    benchmark::DoNotOptimize(gradient.const_data_ptr());
   }
   state.SetItemsProcessed(state.iterations() * batch.rows);
 }

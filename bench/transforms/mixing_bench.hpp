@@ -1,13 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 #include <string>
 
 #include <benchmark/benchmark.h>
 #include <torch/torch.h>
 
-#include "regtorch/core/parallel_for.hpp"
+#include "../core/copy_bytes.hpp"
 
 /// What the benchmarks of MixUp and CutMix share.
 namespace regtorch::bench {
@@ -51,12 +50,8 @@ void register_mixing(const std::string& piece, Ours ours, Aten aten) {
       add("aten", aten);
       add("copy", [](const Samples& from, std::int64_t) {
         auto to = torch::empty_like(from.images);
-        const auto* in = static_cast<const char*>(from.images.const_data_ptr());
-        auto* out = static_cast<char*>(to.data_ptr());
-        parallel_for(static_cast<std::int64_t>(to.nbytes()), 1 << 17,
-                     [&](std::int64_t begin, std::int64_t end) {
-                       std::memcpy(out + begin, in + begin, static_cast<std::size_t>(end - begin));
-                     });
+        copy_bytes(from.images.const_data_ptr(), to.data_ptr(),
+                   static_cast<std::int64_t>(to.nbytes()), 1 << 17);
         return to;
       });
     }

@@ -3,13 +3,12 @@
 // The weights that the benchmarks of this folder work on, and the limit they are compared with.
 
 #include <cstdint>
-#include <cstring>
 #include <vector>
 
 #include <benchmark/benchmark.h>
 #include <torch/torch.h>
 
-#include "regtorch/core/parallel_for.hpp"
+#include "../core/copy_bytes.hpp"
 #include "regtorch/models/resnet.hpp"
 
 namespace regtorch::bench {
@@ -33,12 +32,8 @@ inline void copy(benchmark::State& state, std::int64_t bytes_each) {
   const std::int64_t bytes = count * bytes_each / 2;
   const auto from = torch::ones({bytes}, torch::kByte);
   auto to = torch::ones({bytes}, torch::kByte);
-  const auto* source = from.const_data_ptr<std::uint8_t>();
-  auto* target = to.mutable_data_ptr<std::uint8_t>();
   for (auto _ : state) {
-    parallel_for(bytes, 1 << 18, [&](std::int64_t begin, std::int64_t end) {
-      std::memcpy(target + begin, source + begin, static_cast<std::size_t>(end - begin));
-    });
+    copy_bytes(from.const_data_ptr(), to.mutable_data_ptr(), bytes, 1 << 18);
     benchmark::ClobberMemory();
   }
 }

@@ -94,6 +94,27 @@ class ReportTest(unittest.TestCase):
         self.assertEqual(rows[2], "Targets reached: 2; not reached: 2. Not measured in this run: "
                                   "shuffle 10 int32 against aten; load 10 uint8 against copy.")
 
+    def test_aten_is_the_fastest_of_libtorchs_ways(self):
+        runs = [run for runs in [case("loss/regtorch/10/int64", 1), case("loss/aten/10/int64", 9),
+                                 case("loss/aten_sum/10/int64", 7), case("loss/fused/10/int64", 2),
+                                 case("loss/aten_1thread/10/int64", 3),
+                                 case("loss/cross_entropy/10/int64", 8)] for run in runs]
+        rows = report.tables({"context": {}, "benchmarks": runs},
+                             [target("loss", "10", "aten", 6)]).splitlines()
+        self.assertEqual([row for row in rows if "reached" in row],
+                         ["Targets reached: 1; not reached: 0.",
+                          "| `aten_sum` | 7.00 µs | 7.00× | 6×: reached |"])
+
+    def test_cases_stand_as_registered_and_pieces_together(self):
+        runs = []
+        for index, name in ((2, "load/regtorch/9/int64"), (1, "sort/regtorch/1/int64"),
+                            (0, "load/regtorch/1/int64")):
+            runs += [dict(run, family_index=index) for run in case(name, 1)]
+        rows = report.tables({"context": {}, "benchmarks": runs}, []).splitlines()
+        self.assertEqual([row for row in rows if row.startswith(("###", "| **"))],
+                         ["### load", "| **1, int64** | | | |", "| **9, int64** | | | |",
+                          "### sort", "| **1, int64** | | | |"])
+
     def test_a_name_without_four_parts_is_refused(self):
         runs = [{"run_name": "shuffle/regtorch/10", "real_time": 1, "time_unit": "us"}]
         with self.assertRaisesRegex(SystemExit, "got shuffle/regtorch/10"):

@@ -180,30 +180,32 @@ class Batches {
   static Transform with_format(Callable transform) {
     if constexpr (detail::kIsPipeline<Callable>) {
       return transform;
-    } else if constexpr (std::is_invocable_r_v<at::Tensor, Callable&, const at::Tensor&, Key,
-                                               const at::Tensor&, transforms::ImageFormat>) {
+    } else {
       return [transform = std::move(transform)](const at::Tensor& images, Key key,
                                                 const at::Tensor& indices,
                                                 const transforms::ImageFormat& format) mutable {
-        return mixed(transform(images, key, indices,
-                               transforms::ImageFormat{format.dtype, format.memory_format}),
-                     format);
+        const transforms::ImageFormat plain{format.dtype, format.memory_format};
+        return mixed(formatted(transform, images, key, indices, plain), format);
       };
+    }
+  }
+
+  /// What the callable makes of the images, in a format that does not mix.
+  template <class Callable>
+  static at::Tensor formatted(Callable& transform, const at::Tensor& images, Key key,
+                              const at::Tensor& indices, const transforms::ImageFormat& format) {
+    if constexpr (std::is_invocable_r_v<at::Tensor, Callable&, const at::Tensor&, Key,
+                                        const at::Tensor&, transforms::ImageFormat>) {
+      return transform(images, key, indices, format);
     } else {
       static_assert(
           std::is_invocable_r_v<at::Tensor, Callable&, const at::Tensor&, Key, const at::Tensor&>,
           "Batches wants a Pipeline or a callable "
           "(const torch::Tensor& images, rt::Key, const torch::Tensor& indices) -> "
           "torch::Tensor");
-      return [transform = std::move(transform)](const at::Tensor& images, Key key,
-                                                const at::Tensor& indices,
-                                                transforms::ImageFormat format) mutable {
-        const at::Tensor made = transform(images, key, indices);
-        // Not to(dtype, layout): that leaves a tensor of the right type in whatever layout it has.
-        return made.defined()
-                   ? mixed(made.to(format.dtype).contiguous(format.memory_format), format)
-                   : made;
-      };
+      const at::Tensor made = transform(images, key, indices);
+      // Not to(dtype, layout): that leaves a tensor of the right type in whatever layout it has.
+      return made.defined() ? made.to(format.dtype).contiguous(format.memory_format) : made;
     }
   }
 
