@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Installs what building and testing regtorch takes and is not there yet, and says what it does.
 #
-#   ./bootstrap.sh [--dev] [--index-url URL]
+#   ./bootstrap.sh [--dev] [--cuda] [--index-url URL]
 #
 #   --dev            also the formatter that .ci/run uses
+#   --cuda           also a LibTorch with CUDA (5.5 GB), into .venv-cuda, which the presets cuda and
+#                    cuda-bench build with; the CUDA toolkit itself, with nvcc, must be there
 #   --index-url URL  passed to pip, for those who want another build of LibTorch (the CPU-only one,
 #                    say) than the default index gives on their machine
 #
@@ -12,18 +14,21 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 torch_version=2.13.0
+cuda_torch_version=2.14.1
 dev=false
+cuda=false
 pip_options=()
 while (($#)); do
   case $1 in
     --dev) dev=true ;;
+    --cuda) cuda=true ;;
     --index-url)
       [ $# -ge 2 ] || { echo "bootstrap: --index-url wants a URL" >&2; exit 2; }
       pip_options+=(--index-url "$2")
       shift
       ;;
     *)
-      echo "bootstrap: wanted --dev or --index-url URL, got '$1'" >&2
+      echo "bootstrap: wanted --dev, --cuda or --index-url URL, got '$1'" >&2
       exit 2
       ;;
   esac
@@ -66,6 +71,16 @@ named_torch() { # does Torch_DIR or CMAKE_PREFIX_PATH name one?
   return 1
 }
 
+new_torch() { # FOLDER VERSION: a virtual environment with this torch
+  echo "bootstrap: installing torch==$2 into $1"
+  python3 -m venv "$1"
+  "$1/bin/pip" install --quiet "${pip_options[@]}" "torch==$2" numpy
+  if [ -z "$("$1/bin/python" cmake/find_torch.py --why)" ]; then
+    echo "bootstrap: the torch that pip installed cannot be used, see above; remove $1 first" >&2
+    exit 1
+  fi
+}
+
 if named_torch; then
   echo "bootstrap: using the LibTorch that Torch_DIR or CMAKE_PREFIX_PATH names"
 elif [ -x .venv/bin/python ] && [ -n "$(.venv/bin/python cmake/find_torch.py)" ]; then
@@ -73,12 +88,21 @@ elif [ -x .venv/bin/python ] && [ -n "$(.venv/bin/python cmake/find_torch.py)" ]
 elif found=$(python3 cmake/find_torch.py) && [ -n "$found" ]; then
   echo "bootstrap: using the active Python's LibTorch, $found"
 else
-  echo "bootstrap: installing torch==$torch_version into .venv"
-  python3 -m venv .venv
-  .venv/bin/pip install --quiet "${pip_options[@]}" "torch==$torch_version" numpy
-  if [ -z "$(.venv/bin/python cmake/find_torch.py --why)" ]; then
-    echo "bootstrap: the torch that pip installed cannot be used, see above; remove .venv first" >&2
-    exit 1
-  fi
+  new_torch .venv "$torch_version"
 fi
-echo "bootstrap: ready. Next: cmake --workflow --preset demo"
+
+if ! $cuda; then
+  echo "bootstrap: ready. Next: cmake --workflow --preset demo"
+  exit
+fi
+if ! command -v nvcc >/dev/null && [ ! -x "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" ]; then
+  echo "bootstrap: no nvcc in PATH, CUDA_HOME or /usr/local/cuda: please install the CUDA toolkit" \
+    "(13.0 or later, as torch $cuda_torch_version is built with)" >&2
+  exit 1
+fi
+if [ -x .venv-cuda/bin/python ] && [ -n "$(.venv-cuda/bin/python cmake/find_torch.py)" ]; then
+  echo "bootstrap: LibTorch with CUDA is in .venv-cuda"
+else
+  new_torch .venv-cuda "$cuda_torch_version"
+fi
+echo "bootstrap: ready. Next: cmake --workflow --preset cuda"

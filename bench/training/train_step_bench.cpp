@@ -53,7 +53,9 @@ void train_step(benchmark::State& state, std::int64_t batch) {
     optimizer.step();
     benchmark::DoNotOptimize(loss.item<double>());
   };
-  step();  // which makes the optimizer's state, and fills the cache
+  for (int warm_up = 0; warm_up < 3; ++warm_up) {
+    step();  // makes the optimizer's state, and then fills the cache
+  }
   for (auto _ : state) {
     step();
   }
@@ -66,6 +68,7 @@ void add(const std::string& variant, std::int64_t batch) {
                                     rt::bench::training_dtype_name());
   benchmark::RegisterBenchmark(name.c_str(), train_step<Variant>, batch)
       ->UseRealTime()
+      ->MinTime(0.5)
       ->Unit(benchmark::kMillisecond);
 }
 

@@ -3,16 +3,15 @@
 #include <cstdint>
 
 #include "regtorch/kernels/disturb_rule.hpp"
+#include "regtorch/kernels/element_type.hpp"
 #include "regtorch/kernels/philox.hpp"
+#include "regtorch/kernels/smoothed_rows.hpp"
 
 /// How a piece reaches a GPU kernel without including one: a table of functions, empty until the
 /// component regtorch::cuda, whose one .cu file every program that links it compiles, fills it
 /// while the program is loaded. A piece with a CUDA tensor calls what the table has, and where it
 /// has nothing LibTorch's own operators.
 namespace regtorch::kernels {
-
-/// How elements lie in a device's memory.
-enum class ElementType { kFloat32, kFloat64, kFloat16, kBFloat16 };
 
 /// Each function starts its kernel on LibTorch's current stream of device number `device`, where
 /// all pointers point to unless they say otherwise, and waits for nothing. What its arguments mean
@@ -26,6 +25,19 @@ struct DeviceKernels {
   void (*disturb_values)(int device, const void* in, void* out, std::int64_t count,
                          ElementType type, std::uint64_t yes, double sigma,
                          RandomStream stream) = nullptr;
+  /// The losses of rows, and what the mean divides by the sum of: 0 and 0 where a label is ignored,
+  /// else the loss and the weight of the label. A label out of range ends in a device-side
+  /// assertion.
+  /// @param losses      [rows]
+  /// @param weights     [rows]
+  /// @param statistics  [rows, 2], for the gradient
+  void (*smoothed_cross_entropy_forward)(int device, const SmoothedRows& rows, float* losses,
+                                         float* weights, float* statistics) = nullptr;
+  /// The gradient of the logits, like them.
+  /// @param factors  of all rows' gradients, or, if `each_row`, one a row
+  void (*smoothed_cross_entropy_backward)(int device, const SmoothedRows& rows,
+                                          const float* statistics, const float* factors,
+                                          bool each_row, void* gradient) = nullptr;
 };
 
 /// The program's table.

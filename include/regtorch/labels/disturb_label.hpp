@@ -16,8 +16,10 @@
 #include <torch/nn/pimpl.h>
 
 #include "regtorch/core/check.hpp"
+#include "regtorch/core/device_memory.hpp"
 #include "regtorch/core/key.hpp"
 #include "regtorch/core/parallel_for.hpp"
+#include "regtorch/kernels/device_kernels.hpp"
 #include "regtorch/kernels/disturb_label.hpp"
 
 namespace regtorch {
@@ -57,6 +59,17 @@ inline at::Tensor disturbed_by_aten(const at::Tensor& labels, const kernels::Dis
   const at::Tensor ignored = labels.eq(ignore_index);
   at::_assert_async(labels.ge(0).logical_and(labels.lt(classes)).logical_or(ignored).all());
   return at::where(drawn.eq(classes).logical_or(ignored), labels, drawn);
+}
+
+/// The same by a device kernel.
+inline at::Tensor disturbed_on_device(const at::Tensor& labels, const kernels::DisturbRule& rule,
+                                      std::int64_t ignore_index, kernels::RandomStream stream) {
+  const at::Tensor in = labels.contiguous();
+  at::Tensor out = at::empty_like(in);
+  kernels::device_kernels().disturb_labels(
+      device_number(in), in.const_data_ptr(), out.mutable_data_ptr(), in.numel(),
+      static_cast<int>(in.element_size()), ignore_index, rule, stream);
+  return out;
 }
 
 }  // namespace detail
@@ -132,6 +145,9 @@ class DisturbLabelImpl : public torch::nn::Cloneable<DisturbLabelImpl> {
                         ") or ", options_.ignore_index(), ", got ",
                         in.flatten()[bad].item<std::int64_t>(), " at place ", bad);
       return out;
+    }
+    if (labels.is_cuda() && kernels::device_kernels().disturb_labels != nullptr) {
+      return detail::disturbed_on_device(labels, rule_, options_.ignore_index(), stream);
     }
     return detail::disturbed_by_aten(labels, rule_, options_.ignore_index(), stream);
   }

@@ -16,8 +16,10 @@
 #include <torch/nn/pimpl.h>
 
 #include "regtorch/core/check.hpp"
+#include "regtorch/core/device_memory.hpp"
 #include "regtorch/core/key.hpp"
 #include "regtorch/core/parallel_for.hpp"
+#include "regtorch/kernels/device_kernels.hpp"
 #include "regtorch/kernels/disturb_value.hpp"
 
 namespace regtorch {
@@ -34,6 +36,21 @@ struct DisturbValueOptions {
   TORCH_ARG(std::optional<std::uint64_t>, seed);
 };
 
+namespace detail {
+
+/// Disturbs values on a device by its kernel, each with probability yes / 2^32.
+inline at::Tensor disturbed_on_device(const at::Tensor& targets, std::uint64_t yes, double sigma,
+                                      kernels::RandomStream stream) {
+  const at::Tensor in = targets.contiguous();
+  at::Tensor out = at::empty_like(in);
+  kernels::device_kernels().disturb_values(device_number(in), in.const_data_ptr(),
+                                           out.mutable_data_ptr(), in.numel(),
+                                           element_type(in.scalar_type()), yes, sigma, stream);
+  return out;
+}
+
+}  // namespace detail
+
 /// DisturbValue: trains a regression on targets of which a random part is noisy, newly chosen for
 /// every batch.
 ///
@@ -45,7 +62,7 @@ struct DisturbValueOptions {
 /// The probability is exact to 2^-32. In eval mode targets pass unchanged. Element i of the n-th
 /// call is disturbed by a function of (seed, n, i) alone; without a seed, by one of (the number
 /// drawn from LibTorch's generator, i). The number of threads, the instruction set and the device
-/// change nothing.
+/// change nothing, but for the noise's last places (in float64) where our CUDA kernel makes it.
 ///
 ///     rt::DisturbValue disturb_value(/*alpha=*/10, /*sigma=*/0.5);
 ///     loss = torch::mse_loss(model(x), disturb_value(targets));
@@ -87,8 +104,14 @@ class DisturbValueImpl : public torch::nn::Cloneable<DisturbValueImpl> {
       return targets;
     }
     const kernels::RandomStream stream = next_key().stream(Purpose::kDisturbValue);
-    if (targets.is_cpu() && !(at::GradMode::is_enabled() && targets.requires_grad())) {
-      return disturb(targets.contiguous(), stream);
+    if (!(at::GradMode::is_enabled() && targets.requires_grad())) {
+      if (targets.is_cpu()) {
+        return disturb(targets.contiguous(), stream);
+      }
+      if (targets.is_cuda() && kernels::device_kernels().disturb_values != nullptr) {
+        return detail::disturbed_on_device(targets, kernels::threshold(options_.alpha() / 100),
+                                           options_.sigma(), stream);
+      }
     }
     // The noise does not depend on the targets: the CPU draws it for any device, without waiting
     // for that. Disturbing -0.0 gives -0.0 where a target is kept: what changes no number that it

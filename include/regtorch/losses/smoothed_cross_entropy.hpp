@@ -12,11 +12,14 @@
 
 #include "regtorch/core/check.hpp"
 #include "regtorch/core/parallel_for.hpp"
+#include "regtorch/kernels/device_kernels.hpp"
 #include "regtorch/kernels/smoothed_cross_entropy.hpp"
 #include "regtorch/losses/label_smoothing_options.hpp"
 #include "regtorch/losses/smoothed_cross_entropy_aten.hpp"
 #include "regtorch/losses/smoothed_cross_entropy_cpu.hpp"
+#include "regtorch/losses/smoothed_cross_entropy_device.hpp"
 #include "regtorch/losses/smoothed_cross_entropy_function.hpp"
+#include "regtorch/losses/smoothed_cross_entropy_kernel.hpp"
 
 namespace regtorch {
 
@@ -114,6 +117,7 @@ inline at::Tensor smoothed_cross_entropy(const at::Tensor& logits, const at::Ten
     const at::Tensor loss = detail::soft_target_loss(what, options.reduction());
     return keep_wide ? loss : loss.to(type);
   }
+  const c10::ScalarType returns = keep_wide ? c10::kFloat : type;
   what.ignore_index = options.ignore_index();
   // Of targets on another device the operators there find out.
   what.any_ignored = true;
@@ -125,9 +129,13 @@ inline at::Tensor smoothed_cross_entropy(const at::Tensor& logits, const at::Ten
     what.any_ignored = count.kept < targets.numel();
     if (by_kernel) {
       what.logits = logits.contiguous();
-      return detail::cpu_loss(
-          {std::move(what), options.reduction(), count.weight, keep_wide ? c10::kFloat : type});
+      return detail::cpu_loss({{std::move(what), options.reduction(), returns}, count.weight});
     }
+  } else if (logits.is_cuda() && detail::kernel_computes(what) &&
+             kernels::device_kernels().smoothed_cross_entropy_forward != nullptr) {
+    what.logits = logits.contiguous();
+    what.targets = targets.contiguous();
+    return detail::device_loss({std::move(what), options.reduction(), returns});
   }
   const at::Tensor loss = detail::hard_target_loss(what, options.reduction());
   return keep_wide ? loss : loss.to(type);

@@ -2,45 +2,23 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <variant>
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
-#include <c10/core/DispatchKeySet.h>
+#include <c10/core/ScalarType.h>
 #include <c10/util/SmallVector.h>
-#include <torch/enum.h>
 
 #include "regtorch/core/parallel_for.hpp"
 #include "regtorch/kernels/smoothed_cross_entropy.hpp"
 #include "regtorch/losses/smoothed_cross_entropy_aten.hpp"
+#include "regtorch/losses/smoothed_cross_entropy_kernel.hpp"
 
 namespace regtorch::detail {
 
-/// One loss to be computed by the kernel.
-struct CpuLoss {
-  SmoothedCrossEntropy what;  ///< tensors contiguous, classes last
-  LabelSmoothingLossOptions::reduction_t reduction;
-  double divisor = 1;            ///< of the mean
-  c10::ScalarType returns = {};  ///< of the loss
-
-  bool each() const { return std::holds_alternative<torch::enumtype::kNone>(reduction); }
-  bool mean() const { return std::holds_alternative<torch::enumtype::kMean>(reduction); }
+/// One loss to be computed by the CPU's kernel.
+struct CpuLoss : KernelLoss {
+  double divisor = 1;  ///< of the mean
 };
-
-/// Whether the kernel can compute it: integer targets, float32 arithmetic, classes last, and
-/// tensors that are plain memory.
-inline bool kernel_computes(const SmoothedCrossEntropy& what) {
-  const at::Tensor& x = what.logits;
-  constexpr c10::DispatchKeySet kWrapped(
-      {c10::DispatchKey::FuncTorchBatched, c10::DispatchKey::FuncTorchGradWrapper,
-       c10::DispatchKey::Functionalize, c10::DispatchKey::Python, c10::DispatchKey::Conjugate,
-       c10::DispatchKey::Negative, c10::DispatchKey::ZeroTensor});
-  const c10::ScalarType type = x.scalar_type();
-  return x.is_cpu() && x.layout() == at::kStrided &&
-         (type == at::kFloat || type == at::kBFloat16 || type == at::kHalf) &&
-         what.dim == x.dim() - 1 && !x.key_set().has_any(kWrapped) &&
-         !what.targets.key_set().has_any(kWrapped) && !x._fw_grad(0).defined();
-}
 
 /// What `function` is called with, kernels::Float32Format{} and so on, says how the logits lie.
 template <class Function>

@@ -8,12 +8,11 @@
 #include <ATen/ops/empty_like.h>
 #include <c10/core/GradMode.h>
 #include <c10/util/Exception.h>
-#include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/autograd/graph_task.h>
 
-#include "regtorch/losses/smoothed_cross_entropy_aten.hpp"
 #include "regtorch/losses/smoothed_cross_entropy_cpu.hpp"
+#include "regtorch/losses/smoothed_cross_entropy_kernel.hpp"
 
 namespace regtorch::detail {
 
@@ -24,11 +23,10 @@ class CpuLossFunction : public torch::autograd::Function<CpuLossFunction> {
   static at::Tensor forward(torch::autograd::AutogradContext* ctx, const at::Tensor& logits,
                             const CpuLoss& loss) {
     auto state = c10::make_intrusive<State>();
-    state->loss = loss;
+    state->loss = without_tensors(loss);
     state->gradient = at::empty_like(logits);
     at::Tensor result = kernel_loss(loss, state->gradient);
     ctx->save_for_backward({logits, loss.what.targets, loss.what.weight});
-    state->loss.what.logits = state->loss.what.targets = state->loss.what.weight = at::Tensor();
     ctx->saved_data["state"] = c10::IValue::make_capsule(std::move(state));
     return result;
   }
@@ -49,10 +47,7 @@ class CpuLossFunction : public torch::autograd::Function<CpuLossFunction> {
                              const at::Tensor& incoming) {
     const bool keep = torch::autograd::get_current_graph_task_keep_graph();
     if (at::GradMode::is_enabled()) {  // to be differentiated again
-      const CpuLoss loss = with_tensors(ctx, state);
-      return torch::autograd::grad({hard_target_loss(loss.what, loss.reduction).to(loss.returns)},
-                                   {loss.what.logits}, {incoming}, /*retain_graph=*/true,
-                                   /*create_graph=*/true)[0];
+      return differentiable_gradient(with_tensors(state.loss, ctx.get_saved_variables()), incoming);
     }
     TORCH_CHECK(state.gradient.defined(),
                 "LabelSmoothingLoss: wanted retain_graph=true at the first of several backward "
@@ -70,17 +65,9 @@ class CpuLossFunction : public torch::autograd::Function<CpuLossFunction> {
     // Made anew: what is scaled after it was rounded is rounded twice, and a scale that is there to
     // keep float16 gradients from vanishing would come too late.
     const at::Tensor result = keep ? at::empty_like(made) : made;
-    run_kernel(with_tensors(ctx, state), result, {}, incoming.to(at::kFloat).contiguous());
+    run_kernel(with_tensors(state.loss, ctx.get_saved_variables()), result, {},
+               incoming.to(at::kFloat).contiguous());
     return result;
-  }
-
-  static CpuLoss with_tensors(const torch::autograd::AutogradContext& ctx, const State& state) {
-    const torch::autograd::variable_list saved = ctx.get_saved_variables();
-    CpuLoss loss = state.loss;
-    loss.what.logits = saved[0];
-    loss.what.targets = saved[1];
-    loss.what.weight = saved[2];
-    return loss;
   }
 };
 
