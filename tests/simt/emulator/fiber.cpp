@@ -1,0 +1,142 @@
+#include "fiber.hpp"
+
+#include <new>
+
+#include <sys/mman.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+namespace regtorch::simt {
+namespace {
+
+constexpr std::size_t kGuard = 4096;
+constexpr std::size_t kStack = 256 * 1024;  // address space: only what is touched takes memory
+
+Fiber* entering = nullptr;  // how a new fiber learns which it is
+
+void start_switch([[maybe_unused]] void** fake_stack, [[maybe_unused]] const void* stack,
+                  [[maybe_unused]] std::size_t size) {
+#if defined(__SANITIZE_ADDRESS__)
+  __sanitizer_start_switch_fiber(fake_stack, stack, size);
+#endif
+}
+
+void finish_switch([[maybe_unused]] void* fake_stack, [[maybe_unused]] const void** stack,
+                   [[maybe_unused]] std::size_t* size) {
+#if defined(__SANITIZE_ADDRESS__)
+  __sanitizer_finish_switch_fiber(fake_stack, stack, size);
+#endif
+}
+
+#if defined(REGTORCH_SIMT_UCONTEXT)
+
+void switch_context(Context& from, Context& to) { swapcontext(&from, &to); }
+
+void make_context(Context& context, std::byte* stack, void (*function)()) {
+  getcontext(&context);
+  context.uc_stack.ss_sp = stack;
+  context.uc_stack.ss_size = kStack;
+  context.uc_link = nullptr;
+  makecontext(&context, function, 0);
+}
+
+#else
+
+// Pushes what a call must keep, saves the stack pointer at *rdi, takes rsi's and pops. The modes of
+// floating-point arithmetic are left alone: kernels change none.
+asm(R"(
+.text
+.type regtorch_simt_switch, @function
+regtorch_simt_switch:
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+  movq %rsp, (%rdi)
+  movq %rsi, %rsp
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+  ret
+.size regtorch_simt_switch, .-regtorch_simt_switch
+)");
+extern "C" void regtorch_simt_switch(void** from, void* to) asm("regtorch_simt_switch");
+
+void switch_context(Context& from, Context& to) { regtorch_simt_switch(&from, to); }
+
+void make_context(Context& context, std::byte* stack, void (*function)()) {
+  auto* top = reinterpret_cast<void**>(stack + kStack);
+  *--top = nullptr;  // the return address of `function`, which never returns
+  *--top = reinterpret_cast<void*>(function);
+  for (int i = 0; i < 6; ++i) *--top = nullptr;
+  context = top;
+}
+
+#endif
+
+}  // namespace
+
+Fiber::~Fiber() {
+  if (memory_ != nullptr) munmap(memory_, kGuard + kStack);
+}
+
+void Fiber::prepare(Body body, void* argument) {
+  if (memory_ == nullptr) {
+    void* memory = mmap(nullptr, kGuard + kStack, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
+    mprotect(memory, kGuard, PROT_NONE);
+    memory_ = static_cast<std::byte*>(memory);
+  }
+#if defined(__SANITIZE_ADDRESS__)
+  // The outermost frames of the body before never returned, so their marks are still there.
+  __asan_unpoison_memory_region(memory_ + kGuard + kStack - 4096, 4096);
+#endif
+  body_ = body;
+  argument_ = argument;
+  begun_ = false;
+  ended_ = false;
+  make_context(own_, memory_ + kGuard, &Fiber::enter);
+}
+
+void Fiber::resume() {
+  entering = this;
+  begun_ = true;
+  void* fake_stack = nullptr;
+  start_switch(&fake_stack, memory_ + kGuard, kStack);
+  switch_context(resumer_, own_);
+  finish_switch(fake_stack, nullptr, nullptr);
+}
+
+void Fiber::enter() {
+  Fiber* self = entering;
+  self->arrived();
+  self->body_(self->argument_);
+  self->ended_ = true;
+  self->leave(/*for_good=*/true);
+}
+
+void Fiber::stop() {
+  leave(/*for_good=*/false);
+  arrived();
+}
+
+void Fiber::leave(bool for_good) {
+  start_switch(for_good ? nullptr : &own_fake_stack_, resumer_stack_, resumer_stack_size_);
+  switch_context(own_, resumer_);
+}
+
+void Fiber::arrived() {
+  finish_switch(own_fake_stack_, &resumer_stack_, &resumer_stack_size_);
+  own_fake_stack_ = nullptr;
+}
+
+}  // namespace regtorch::simt
