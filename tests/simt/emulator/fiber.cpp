@@ -1,8 +1,6 @@
 #include "fiber.hpp"
 
-#include <new>
-
-#include <sys/mman.h>
+#include "stack_pool.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -11,9 +9,6 @@
 
 namespace regtorch::simt {
 namespace {
-
-constexpr std::size_t kGuard = 4096;
-constexpr std::size_t kStack = 256 * 1024;  // address space: only what is touched takes memory
 
 Fiber* entering = nullptr;  // how a new fiber learns which it is
 
@@ -38,7 +33,7 @@ void switch_context(Context& from, Context& to) { swapcontext(&from, &to); }
 void make_context(Context& context, std::byte* stack, void (*function)()) {
   getcontext(&context);
   context.uc_stack.ss_sp = stack;
-  context.uc_stack.ss_size = kStack;
+  context.uc_stack.ss_size = kStackSize;
   context.uc_link = nullptr;
   makecontext(&context, function, 0);
 }
@@ -73,7 +68,7 @@ extern "C" void regtorch_simt_switch(void** from, void* to) asm("regtorch_simt_s
 void switch_context(Context& from, Context& to) { regtorch_simt_switch(&from, to); }
 
 void make_context(Context& context, std::byte* stack, void (*function)()) {
-  auto* top = reinterpret_cast<void**>(stack + kStack);
+  auto* top = reinterpret_cast<void**>(stack + kStackSize);
   *--top = nullptr;  // the return address of `function`, which never returns
   *--top = reinterpret_cast<void*>(function);
   for (int i = 0; i < 6; ++i) *--top = nullptr;
@@ -85,33 +80,27 @@ void make_context(Context& context, std::byte* stack, void (*function)()) {
 }  // namespace
 
 Fiber::~Fiber() {
-  if (memory_ != nullptr) munmap(memory_, kGuard + kStack);
+  if (stack_ != nullptr) give_stack_back(stack_);
 }
 
 void Fiber::prepare(Body body, void* argument) {
-  if (memory_ == nullptr) {
-    void* memory = mmap(nullptr, kGuard + kStack, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) throw std::bad_alloc();
-    mprotect(memory, kGuard, PROT_NONE);
-    memory_ = static_cast<std::byte*>(memory);
-  }
+  if (stack_ == nullptr) stack_ = take_stack();
 #if defined(__SANITIZE_ADDRESS__)
   // The outermost frames of the body before never returned, so their marks are still there.
-  __asan_unpoison_memory_region(memory_ + kGuard + kStack - 4096, 4096);
+  __asan_unpoison_memory_region(stack_ + kStackSize - 4096, 4096);
 #endif
   body_ = body;
   argument_ = argument;
   begun_ = false;
   ended_ = false;
-  make_context(own_, memory_ + kGuard, &Fiber::enter);
+  make_context(own_, stack_, &Fiber::enter);
 }
 
 void Fiber::resume() {
   entering = this;
   begun_ = true;
   void* fake_stack = nullptr;
-  start_switch(&fake_stack, memory_ + kGuard, kStack);
+  start_switch(&fake_stack, stack_, kStackSize);
   switch_context(resumer_, own_);
   finish_switch(fake_stack, nullptr, nullptr);
 }

@@ -50,7 +50,7 @@ class Fiber {
   void* argument_ = nullptr;
   bool begun_ = false;
   bool ended_ = true;
-  std::byte* memory_ = nullptr;  // a guard page, then the stack
+  std::byte* stack_ = nullptr;
   Context own_{};
   Context resumer_{};
   // For AddressSanitizer, which wants to know on which stack it is.
