@@ -1,8 +1,9 @@
 #include "fiber.hpp"
 
+#include "sanitizer.hpp"
 #include "stack_pool.hpp"
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(REGTORCH_SIMT_ASAN)
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
@@ -14,14 +15,14 @@ Fiber* entering = nullptr;  // how a new fiber learns which it is
 
 void start_switch([[maybe_unused]] void** fake_stack, [[maybe_unused]] const void* stack,
                   [[maybe_unused]] std::size_t size) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(REGTORCH_SIMT_ASAN)
   __sanitizer_start_switch_fiber(fake_stack, stack, size);
 #endif
 }
 
 void finish_switch([[maybe_unused]] void* fake_stack, [[maybe_unused]] const void** stack,
                    [[maybe_unused]] std::size_t* size) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(REGTORCH_SIMT_ASAN)
   __sanitizer_finish_switch_fiber(fake_stack, stack, size);
 #endif
 }
@@ -85,7 +86,7 @@ Fiber::~Fiber() {
 
 void Fiber::prepare(Body body, void* argument) {
   if (stack_ == nullptr) stack_ = take_stack();
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(REGTORCH_SIMT_ASAN)
   // The outermost frames of the body before never returned, so their marks are still there.
   __asan_unpoison_memory_region(stack_ + kStackSize - 4096, 4096);
 #endif

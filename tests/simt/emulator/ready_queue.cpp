@@ -34,7 +34,7 @@ std::uint64_t ReadyQueue::precedence(int thread) {
 
 void ReadyQueue::push(int thread) { push({precedence(thread), thread}); }
 
-void ReadyQueue::push_last(int thread) { push({~std::uint64_t{0}, thread}); }
+void ReadyQueue::push_last(int thread) { push({(std::uint64_t{1} << 63) + put_last_++, thread}); }
 
 void ReadyQueue::push(Entry entry) {
   heap_.push_back(entry);

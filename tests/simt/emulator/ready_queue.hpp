@@ -24,7 +24,8 @@ class ReadyQueue {
   bool preempts() { return random_.below(preemption_) == 0; }
 
   void push(int thread);
-  /// Behind all that are there and come.
+  /// Behind all that are there; those that come this way are first in, first out, so that a thread
+  /// that asks again and again for what another holds does not keep that one from running.
   void push_last(int thread);
   bool empty() const { return heap_.empty(); }
   int pop();
@@ -45,6 +46,7 @@ class ReadyQueue {
   std::uint64_t preemption_ = 8;      // once in so many times
   std::vector<std::uint32_t> drawn_;  // for each thread; a warp takes that of its first
   std::vector<Entry> heap_;
+  std::uint64_t put_last_ = 0;
 };
 
 }  // namespace regtorch::simt

@@ -5,6 +5,8 @@
 
 #include <link.h>
 
+#include "sanitizer.hpp"
+
 namespace regtorch::simt {
 namespace {
 
@@ -27,7 +29,7 @@ int first_segment(dl_phdr_info* object, std::size_t, void* result) {
 }  // namespace
 
 void fill_shared_memory([[maybe_unused]] unsigned char byte) {
-#if !(defined(__clang__) && defined(__SANITIZE_ADDRESS__))
+#if !(defined(__clang__) && defined(REGTORCH_SIMT_ASAN))
   // (clang links the sanitizer's run time into the program, thread-local variables and all.)
   Segment segment;
   dl_iterate_phdr(first_segment, &segment);

@@ -52,6 +52,10 @@ inline double sinpi(double x) { return std::sin(M_PI * std::remainder(x, 2.0)); 
 inline double cospi(double x) { return std::cos(M_PI * std::remainder(x, 2.0)); }
 inline float sinpif(float x) { return static_cast<float>(sinpi(double{x})); }
 inline float cospif(float x) { return static_cast<float>(cospi(double{x})); }
+inline void sincospi(double x, double* sine, double* cosine) {
+  *sine = sinpi(x);
+  *cosine = cospi(x);
+}
 inline void sincospif(float x, float* sine, float* cosine) {
   *sine = sinpif(x);
   *cosine = cospif(x);
