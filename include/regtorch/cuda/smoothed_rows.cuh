@@ -44,6 +44,8 @@ __device__ __forceinline__ void for_each_run(const Element* row, std::int64_t cl
                                              int ranks, const Visit& visit) {
   constexpr std::integral_constant<int, 1> kOne{};
   if constexpr (!packs) {
+    // A few turns at most: to unroll them costs registers and then spills.
+#pragma unroll 1
     for (std::int64_t c = rank; c < classes; c += ranks) {
       visit(c, kOne);
     }
