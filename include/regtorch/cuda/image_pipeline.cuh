@@ -11,12 +11,29 @@
 
 namespace regtorch::cuda {
 
-/// Neighbouring pixels in an image's memory, and where each is in the image.
+/// Neighbouring pixels in an image's memory.
 template <int n>
 struct Pixels {
-  int y[n];
-  int x[n];
   float channel[3][n];
+  int y;  ///< row of the first one
+  int x;  ///< its column
+  int width;
+
+  /// Calls visit(k, y, x) for each pixel k.
+  template <class Visit>
+  __device__ __forceinline__ void for_each(const Visit& visit) const {
+    int row = y;
+    int column = x;
+#pragma unroll
+    for (int k = 0; k < n; ++k) {
+      visit(k, row, column);
+      ++column;
+      if (column == width) {
+        column = 0;
+        ++row;
+      }
+    }
+  }
 };
 
 /// Which rows and columns of an earlier image those of the output are, for one image of the batch.
@@ -35,7 +52,7 @@ class LineTable {
   const std::int16_t* columns_;
 };
 
-/// Called, not inlined: its float64 arithmetic would take registers from pipelines without noise.
+/// Called, not inlined, three times a pixel.
 __device__ __noinline__ inline float erasing_noise(std::uint64_t seed, unsigned channel, int y,
                                                    int x) {
   const auto place = static_cast<std::uint64_t>(y) << 32 | static_cast<std::uint64_t>(x);
@@ -48,17 +65,16 @@ template <int n, class Change>
 __device__ __forceinline__ void for_each_in_box(const kernels::PixelBox& box,
                                                 const LineTable& lines, const Pixels<n>& pixels,
                                                 const Change& change) {
-#pragma unroll
-  for (int k = 0; k < n; ++k) {
-    const int y = lines.row(pixels.y[k]) - box.top;
-    const int x = lines.column(pixels.x[k]) - box.left;
+  pixels.for_each([&](int k, int out_y, int out_x) {
+    const int y = lines.row(out_y) - box.top;
+    const int x = lines.column(out_x) - box.left;
     if (y >= 0 && y < box.height && x >= 0 && x < box.width) {
       change(k, y + box.top, x + box.left);
     }
-  }
+  });
 }
 
-template <int n>
+template <bool noise, int n>
 __device__ __forceinline__ void apply(const kernels::PixelOperation& operation,
                                       const LineTable& lines, Pixels<n>& pixels) {
   using Kind = kernels::PixelOperation::Kind;
@@ -92,29 +108,24 @@ __device__ __forceinline__ void apply(const kernels::PixelOperation& operation,
       });
       return;
     case Kind::kNoise:
-      for_each_in_box(operation.box, lines, pixels, [&](int k, int y, int x) {
-        red[k] = erasing_noise(operation.seed, 0, y, x);
-        green[k] = erasing_noise(operation.seed, 1, y, x);
-        blue[k] = erasing_noise(operation.seed, 2, y, x);
-      });
+      if constexpr (noise) {
+        for_each_in_box(operation.box, lines, pixels, [&](int k, int y, int x) {
+          red[k] = erasing_noise(operation.seed, 0, y, x);
+          green[k] = erasing_noise(operation.seed, 1, y, x);
+          blue[k] = erasing_noise(operation.seed, 2, y, x);
+        });
+      }
       return;
     case Kind::kZeroOutside:
-#pragma unroll
-      for (int k = 0; k < n; ++k) {
-        const bool inside = (lines.row(pixels.y[k]) | lines.column(pixels.x[k])) >= 0;
+      pixels.for_each([&](int k, int y, int x) {
+        const bool inside = (lines.row(y) | lines.column(x)) >= 0;
         red[k] = inside ? red[k] : 0.0f;
         green[k] = inside ? green[k] : 0.0f;
         blue[k] = inside ? blue[k] : 0.0f;
-      }
+      });
       return;
   }
 }
-
-/// n elements that one instruction stores.
-template <class Element, int n>
-struct alignas(n * sizeof(Element)) Run {
-  Element at[n];
-};
 
 template <class Element, int n>
 __device__ __forceinline__ void store_pixels(const kernels::DeviceImages& images,
@@ -124,8 +135,8 @@ __device__ __forceinline__ void store_pixels(const kernels::DeviceImages& images
   Element* const out = static_cast<Element*>(images.result) + image * 3 * plane;
 #pragma unroll
   for (int run = 0; run < 3; ++run) {
-    Run<Element, n> planar;
-    Run<Element, n> interleaved;
+    Pack<Element, n> planar;
+    Pack<Element, n> interleaved;
 #pragma unroll
     for (int i = 0; i < n; ++i) {
       const int at = run * n + i;
@@ -133,9 +144,9 @@ __device__ __forceinline__ void store_pixels(const kernels::DeviceImages& images
       interleaved.at[i] = from_float<Element>(pixels.channel[at % 3][at / 3]);
     }
     if (images.channels_last) {
-      *reinterpret_cast<Run<Element, n>*>(out + std::int64_t{3} * first + run * n) = interleaved;
+      store_pack(out + std::int64_t{3} * first + run * n, interleaved);
     } else {
-      *reinterpret_cast<Run<Element, n>*>(out + run * plane + first) = planar;
+      store_pack(out + run * plane + first, planar);
     }
   }
 }
@@ -149,7 +160,10 @@ __device__ __forceinline__ void store_pixels(const kernels::DeviceImages& images
 /// them all; n is as large as one store can be, and divides the pixels of an image, so that there
 /// are no edges. threadIdx.x counts the pixels of an image, in whole warps, which thus agree on
 /// what they do; threadIdx.y counts images, as many as make a small image's block a large one.
-template <class Element, int n>
+///
+/// @tparam noise  whether there are kNoise operations, whose float64 arithmetic takes a third more
+///                registers
+template <class Element, int n, bool noise>
 __global__ void __launch_bounds__(kBlock) image_pipeline_kernel(kernels::DeviceImages images) {
   const int count = images.out.height * images.out.width;
   const int plane = images.in.height * images.in.width;
@@ -163,19 +177,12 @@ __global__ void __launch_bounds__(kBlock) image_pipeline_kernel(kernels::DeviceI
     for (int first = static_cast<int>(blockIdx.y * blockDim.x + threadIdx.x) * n; first < count;
          first += step) {
       Pixels<n> pixels;
-      int y = first / images.out.width;
-      int x = first - y * images.out.width;
-#pragma unroll
-      for (int k = 0; k < n; ++k) {
-        pixels.y[k] = y;
-        pixels.x[k] = x;
-        ++x;
-        if (x == images.out.width) {
-          x = 0;
-          ++y;
-        }
-        const int row = source_lines.row(pixels.y[k]);
-        const int column = source_lines.column(pixels.x[k]);
+      pixels.width = images.out.width;
+      pixels.y = first / pixels.width;
+      pixels.x = first - pixels.y * pixels.width;
+      pixels.for_each([&](int k, int y, int x) {
+        const int row = source_lines.row(y);
+        const int column = source_lines.column(x);
         const bool inside = (row | column) >= 0;
         const std::uint8_t* from =
             images.source + image * 3 * plane + (inside ? row * images.in.width + column : 0);
@@ -185,9 +192,9 @@ __global__ void __launch_bounds__(kBlock) image_pipeline_kernel(kernels::DeviceI
           pixels.channel[c][k] = byte * (1.0f / 255.0f);
           from += plane;
         }
-      }
+      });
       for (int i = 0; i < images.operation_count; ++i) {
-        apply(operations[i], LineTable(images, image, operations[i].table), pixels);
+        apply<noise>(operations[i], LineTable(images, image, operations[i].table), pixels);
       }
       store_pixels<Element>(images, image, first, pixels);
     }
@@ -210,8 +217,11 @@ void transform_images(const kernels::DeviceImages& images, cudaStream_t queue) {
     constexpr std::int64_t kMostInY = 65535;
     const dim3 grid(grid_of(divide_up(images.count, at_a_time)).x,
                     grid_of(divide_up(runs, threads), kMostInY).x);
-    launch("Pipeline", image_pipeline_kernel<Element, n>, grid,
-           dim3(static_cast<unsigned>(threads), static_cast<unsigned>(at_a_time)), queue, images);
+    launch("Pipeline",
+           images.has_noise ? image_pipeline_kernel<Element, n, true>
+                            : image_pipeline_kernel<Element, n, false>,
+           grid, dim3(static_cast<unsigned>(threads), static_cast<unsigned>(at_a_time)), queue,
+           images);
   };
   const auto address = reinterpret_cast<std::uintptr_t>(images.result);
   const auto fits = [&](int n) {

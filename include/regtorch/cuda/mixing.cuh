@@ -28,35 +28,21 @@ struct Neighbours {
   }
 };
 
-/// For the elements that are this thread's, packs of them where `packs`, calls
-/// make(i, n), n an std::integral_constant, which returns a Pack of the elements [i, i + n).
+/// For the elements that are this thread's, whole packs where `packs`, calls make(i, n), n an
+/// std::integral_constant, which returns the elements [i, i + n).
 template <bool packs, class Element, class Make>
 __device__ __forceinline__ void for_each_pack(const Neighbours<Element>& batch, const Make& make) {
-  constexpr int kMany = packs ? kPackSize<Element> : 1;
+  constexpr std::integral_constant<int, 1> kOne{};
+  constexpr std::integral_constant<int, packs ? kPackSize<Element> : 1> kMany{};
   const std::int64_t thread = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   const std::int64_t threads = std::int64_t{gridDim.x} * blockDim.x;
   const std::int64_t whole = batch.count / kMany;
+#pragma unroll 1  // threads enough are at work at a time, and rounds side by side need registers
   for (std::int64_t i = thread; i < whole; i += threads) {
-    if constexpr (packs) {
-      store_pack(batch.out + i * kMany, make(i * kMany, std::integral_constant<int, kMany>{}));
-    } else {
-      batch.out[i] = make(i, std::integral_constant<int, 1>{}).at[0];
-    }
+    store_pack(batch.out + i * kMany, make(i * kMany, kMany));
   }
   for (std::int64_t i = whole * kMany + thread; i < batch.count; i += threads) {
-    batch.out[i] = make(i, std::integral_constant<int, 1>{}).at[0];
-  }
-}
-
-/// Numbers [i, i + n) of a batch.
-template <int n, class Element>
-__device__ __forceinline__ Pack<Element> load_some(const Element* from) {
-  if constexpr (n == 1) {
-    Pack<Element> one;
-    one.at[0] = *from;
-    return one;
-  } else {
-    return load_pack(from);
+    store_pack(batch.out + i, make(i, kOne));
   }
 }
 
@@ -65,17 +51,17 @@ template <class Element, bool packs>
 __global__ void __launch_bounds__(kBlock)
     blend_neighbours_kernel(Neighbours<Element> batch, kernels::Blend blend) {
   for_each_pack<packs>(batch, [&](std::int64_t i, auto n) {
-    const Pack<Element> own = load_some<n>(batch.in + i);
-    Pack<Element> before;
+    const Pack<Element, n> own = load_pack<n>(batch.in + i);
+    Pack<Element, n> before;
     if (batch.sample % n == 0) {
-      before = load_some<n>(batch.in + batch.before(i));
+      before = load_pack<n>(batch.in + batch.before(i));
     } else {
 #pragma unroll
       for (int k = 0; k < n; ++k) {
         before.at[k] = batch.in[batch.before(i + k)];
       }
     }
-    Pack<Element> mixed;
+    Pack<Element, n> mixed;
 #pragma unroll
     for (int k = 0; k < n; ++k) {
       mixed.at[k] = from_float<Element>(blend(to_float(own.at[k]), to_float(before.at[k])));
@@ -108,12 +94,12 @@ __global__ void __launch_bounds__(kBlock)
       }
     }
     if (count == 0) {
-      return load_some<n>(batch.in + i);
+      return load_pack<n>(batch.in + i);
     }
     if (count == n && batch.sample % n == 0) {
-      return load_some<n>(batch.in + batch.before(i));
+      return load_pack<n>(batch.in + batch.before(i));
     }
-    Pack<Element> mixed;
+    Pack<Element, n> mixed;
 #pragma unroll
     for (int k = 0; k < n; ++k) {
       mixed.at[k] = batch.in[inside[k] ? batch.before(i + k) : i + k];

@@ -25,6 +25,7 @@ struct DeviceImages {
   bool channels_last = false;
   const PixelOperation* operations = nullptr;
   std::int32_t operation_count = 0;
+  bool has_noise = false;  ///< whether one of them is PixelOperation::noise
   const std::int16_t* lines = nullptr;
   std::int32_t table_count = 0;
   std::int32_t source_table = -1;  ///< which rows and columns of the source they are

@@ -46,15 +46,19 @@ class ImageRecords {
            (kOperations * sizeof(PixelOperation) + kTables * line_count() * sizeof(std::int16_t));
   }
 
-  /// A batch whose records lie at `records`; source, result and the result's format are left to be
-  /// filled in.
-  DeviceImages images(const void* records, std::int64_t count) const {
+  /// A batch with these records, once they are made, of which a device has a copy at `copy`;
+  /// source, result and the result's format are left to be filled in.
+  DeviceImages images(const void* records, const void* copy, std::int64_t count) const {
+    const auto* here = static_cast<const PixelOperation*>(records);
     DeviceImages images;
     images.count = count;
     images.in = in_;
     images.out = out_;
-    images.operations = static_cast<const PixelOperation*>(records);
+    images.operations = static_cast<const PixelOperation*>(copy);
     images.operation_count = static_cast<std::int32_t>(kOperations);
+    images.has_noise =
+        std::any_of(here, here + static_cast<std::size_t>(count) * kOperations,
+                    [](const PixelOperation& o) { return o.kind == PixelOperation::Kind::kNoise; });
     images.lines = reinterpret_cast<const std::int16_t*>(
         images.operations + static_cast<std::size_t>(count) * kOperations);
     images.table_count = static_cast<std::int32_t>(kTables);
