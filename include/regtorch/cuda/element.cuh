@@ -1,5 +1,8 @@
 #pragma once
 
+#include <bit>
+#include <cstddef>
+
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
@@ -48,7 +51,15 @@ __device__ __forceinline__ Pack<Element, n> load_pack(const Element* from) {
 }
 template <class Element, int n>
 __device__ __forceinline__ void store_pack(Element* to, const Pack<Element, n>& pack) {
-  *reinterpret_cast<Pack<Element, n>*>(to) = pack;
+  constexpr std::size_t kBytes = sizeof(pack);
+  if constexpr (n > 1 &&
+                kBytes == 16) {  // a store of a class may become one of each of its members
+    __stwb(reinterpret_cast<uint4*>(to), std::bit_cast<uint4>(pack));
+  } else if constexpr (n > 1 && kBytes == 8) {
+    __stwb(reinterpret_cast<uint2*>(to), std::bit_cast<uint2>(pack));
+  } else {
+    *reinterpret_cast<Pack<Element, n>*>(to) = pack;
+  }
 }
 
 }  // namespace regtorch::cuda
