@@ -172,7 +172,7 @@ void compare(const std::tuple<Transforms...>& transforms, ImageSize in, std::int
 
   const kernels::ImageRecords<Transforms...> records(transforms, in);
   REQUIRE(records.possible());
-  std::vector<std::uint64_t> made(records.bytes(count) / 8 + 1);
+  std::vector<std::byte> made(records.bytes(count));
   records.make(made.data(), count, ids.data(), 0, count / 2, stream);  // as threads share them
   records.make(made.data(), count, ids.data(), count / 2, count, stream);
   kernels::DeviceImages images = records.images(made.data(), made.data(), count);

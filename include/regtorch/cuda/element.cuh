@@ -1,7 +1,6 @@
 #pragma once
 
 #include <bit>
-#include <cstddef>
 
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
@@ -51,11 +50,10 @@ __device__ __forceinline__ Pack<Element, n> load_pack(const Element* from) {
 }
 template <class Element, int n>
 __device__ __forceinline__ void store_pack(Element* to, const Pack<Element, n>& pack) {
-  constexpr std::size_t kBytes = sizeof(pack);
-  if constexpr (n > 1 &&
-                kBytes == 16) {  // a store of a class may become one of each of its members
+  // A store of a class may become one of each of its members, that of a vector does not.
+  if constexpr (sizeof(pack) == sizeof(uint4)) {
     __stwb(reinterpret_cast<uint4*>(to), std::bit_cast<uint4>(pack));
-  } else if constexpr (n > 1 && kBytes == 8) {
+  } else if constexpr (sizeof(pack) == sizeof(uint2)) {
     __stwb(reinterpret_cast<uint2*>(to), std::bit_cast<uint2>(pack));
   } else {
     *reinterpret_cast<Pack<Element, n>*>(to) = pack;

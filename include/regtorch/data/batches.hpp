@@ -228,29 +228,28 @@ class Batches {
     }
   }
 
-  /// The samples' images; where a pipeline transforms them on the device, there already: a quarter
-  /// of the bytes, and none of the work left to the CPU.
-  at::Tensor bytes_of(const at::Tensor& indices) const {
-    const at::Tensor& all = dataset_.dataset().images();
+  /// The samples' images or labels; where a pipeline transforms them on the device, there already:
+  /// a quarter of the bytes, none of the work left to the CPU, and nothing waits.
+  at::Tensor picked(const at::Tensor& all, const at::Tensor& indices) const {
     if (!sends_bytes_ || !all.is_cpu()) {
       return all.index_select(0, indices);
     }
     std::vector<std::int64_t> sizes = all.sizes().vec();
     sizes[0] = indices.size(0);
-    at::Tensor bytes = at::empty(sizes, all.options().pinned_memory(true));
-    at::index_select_out(bytes, all, 0, indices);
-    return bytes.to(options_.device(), /*non_blocking=*/true);
+    at::Tensor here = at::empty(sizes, all.options().pinned_memory(true));
+    at::index_select_out(here, all, 0, indices);
+    return here.to(options_.device(), /*non_blocking=*/true);
   }
 
   Batch make_batch(Key key, const at::Tensor& indices,
                    const transforms::ImageFormat& format) const {
     const ImageDataset& all = dataset_.dataset();
-    const at::Tensor images = transform_(bytes_of(indices), key, indices, format);
+    const at::Tensor images = transform_(picked(all.images(), indices), key, indices, format);
     TORCH_CHECK_VALUE(images.defined() && images.dim() >= 1 && images.size(0) == indices.size(0),
                       "Batches: wanted ", indices.size(0), " images from the transform, got ",
                       describe(images));
-    return {images.to(options_.device()),
-            all.targets().index_select(0, indices).to(options_.device()), indices};
+    return {images.to(options_.device()), picked(all.targets(), indices).to(options_.device()),
+            indices};
   }
 
   Subset dataset_;

@@ -83,7 +83,8 @@ class Pipeline {
   ///
   /// @param images   uint8 [N,3,H,W], any strides
   /// @param key      seed and pass
-  /// @param indices  int64 [N]: each sample's number in its dataset
+  /// @param indices  int64 [N]: each sample's number in its dataset; on the CPU, or their device is
+  ///                 waited for
   /// @param format   of the result; default float32, contiguous, not mixed
   /// @throws c10::ValueError as above, or if the indices, the format or its mixture do not fit
   at::Tensor operator()(const at::Tensor& images, Key key, const at::Tensor& indices,
@@ -114,11 +115,13 @@ class Pipeline {
     }
 
     if constexpr (kernels::kDevicePipeline<Transforms...>) {
-      const kernels::ImageRecords<Transforms...> records(transforms_, in);
-      if (runs_on(images.device()) && records.possible()) {
-        const at::Tensor made = detail::transformed_on_device(records, images, ids, stream,
-                                                              format.dtype, format.memory_format);
-        return mixture.has_value() ? mix_images(made, *mixture) : made;
+      if (runs_on(images.device())) {
+        const kernels::ImageRecords<Transforms...> records(transforms_, in);
+        if (records.possible()) {
+          const at::Tensor made = detail::transformed_on_device(records, images, ids, stream,
+                                                                format.dtype, format.memory_format);
+          return mixture.has_value() ? mix_images(made, *mixture) : made;
+        }
       }
     }
 
