@@ -47,8 +47,7 @@
 /// CUDA kernel where the images are on a device; a pipeline with one that can't, or that asks for a
 /// mean, is carried out on the CPU. (A geometric transform always can.)
 ///
-///     PixelOperation device_operation(const Draw& draw) const;   // NoDraw of one that draws
-///     nothing
+///     PixelOperation device_operation(const Draw& draw) const;  // NoDraw if it draws nothing
 ///
 /// A Draw must be default-constructible. Values are in [0, 1] where the pipeline begins (byte /
 /// 255).
