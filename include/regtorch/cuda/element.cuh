@@ -1,5 +1,7 @@
 #pragma once
 
+#include <bit>
+
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
@@ -31,19 +33,31 @@ __device__ __forceinline__ __nv_bfloat16 from_float<__nv_bfloat16>(float value) 
 template <class Element>
 inline constexpr int kPackSize = 16 / static_cast<int>(sizeof(Element));
 
-/// Elements that one instruction moves, at an address that is a multiple of 16.
-template <class Element>
-struct alignas(16) Pack {
-  Element at[kPackSize<Element>];
+/// Elements that one instruction moves, at an address that is a multiple of their size; n is a
+/// power of two.
+template <class Element, int n = kPackSize<Element>>
+struct alignas(n * sizeof(Element)) Pack {
+  Element at[n];
 };
 
 template <class Element>
 __device__ __forceinline__ Pack<Element> load_pack(const Element* from) {
   return *reinterpret_cast<const Pack<Element>*>(from);
 }
-template <class Element>
-__device__ __forceinline__ void store_pack(Element* to, const Pack<Element>& pack) {
-  *reinterpret_cast<Pack<Element>*>(to) = pack;
+template <int n, class Element>
+__device__ __forceinline__ Pack<Element, n> load_pack(const Element* from) {
+  return *reinterpret_cast<const Pack<Element, n>*>(from);
+}
+template <class Element, int n>
+__device__ __forceinline__ void store_pack(Element* to, const Pack<Element, n>& pack) {
+  // A store of a class may become one of each of its members, that of a vector does not.
+  if constexpr (sizeof(pack) == sizeof(uint4)) {
+    __stwb(reinterpret_cast<uint4*>(to), std::bit_cast<uint4>(pack));
+  } else if constexpr (sizeof(pack) == sizeof(uint2)) {
+    __stwb(reinterpret_cast<uint2*>(to), std::bit_cast<uint2>(pack));
+  } else {
+    *reinterpret_cast<Pack<Element, n>*>(to) = pack;
+  }
 }
 
 }  // namespace regtorch::cuda

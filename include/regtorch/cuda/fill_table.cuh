@@ -5,6 +5,8 @@
 #include "regtorch/cuda/disturb_label.cuh"
 #include "regtorch/cuda/disturb_value.cuh"
 #include "regtorch/cuda/element.cuh"
+#include "regtorch/cuda/image_pipeline.cuh"
+#include "regtorch/cuda/mixing.cuh"
 #include "regtorch/cuda/smoothed_cross_entropy_backward.cuh"
 #include "regtorch/cuda/smoothed_cross_entropy_forward.cuh"
 #include "regtorch/kernels/device_kernels.hpp"
@@ -68,6 +70,31 @@ void fill_device_kernels(kernels::DeviceKernels& table) {
       smoothed_cross_entropy_backward(rows, reinterpret_cast<const RowStatistics*>(statistics),
                                       factors, each_row, static_cast<Element*>(gradient), queue);
     });
+  };
+  table.transform_images = [](int device, const kernels::DeviceImages& images) {
+    const Queue queue(device);
+    images.type == kernels::ElementType::kBFloat16 ? transform_images<__nv_bfloat16>(images, queue)
+                                                   : transform_images<float>(images, queue);
+  };
+  table.blend_neighbours = [](int device, const void* in, void* out, std::int64_t count,
+                              std::int64_t sample, kernels::ElementType type,
+                              kernels::Blend blend) {
+    const Queue queue(device);
+    with_element(type, [&]<class Element>(Element) {
+      blend_neighbours(static_cast<const Element*>(in), static_cast<Element*>(out), count, sample,
+                       blend, queue);
+    });
+  };
+  table.paste_neighbours = [](int device, const void* in, void* out, std::int64_t count,
+                              std::int64_t sample, int element_size, const kernels::PlaneBox& box) {
+    const Queue queue(device);
+    const auto run = [&]<class Bits>(Bits) {
+      paste_neighbours(static_cast<const Bits*>(in), static_cast<Bits*>(out), count, sample, box,
+                       queue);
+    };
+    element_size == 2   ? run(std::uint16_t{})
+    : element_size == 4 ? run(std::uint32_t{})
+                        : run(std::uint64_t{});
   };
 }
 

@@ -8,8 +8,11 @@
 #include <optional>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/index_select.h>
 #include <torch/arg.h>
 
 #include "regtorch/core/key.hpp"
@@ -83,6 +86,7 @@ class Batches {
       : dataset_(std::move(dataset)),
         transform_(with_format(std::move(transform))),
         options_(std::move(options)),
+        sends_bytes_(runs_on<Callable>(options_.device())),
         seed_(seed_or_draw(options_.seed())) {
     TORCH_CHECK_VALUE(options_.batch_size() >= 1,
                       "Batches: wanted a batch size of at least 1, got ", options_.batch_size());
@@ -215,21 +219,43 @@ class Batches {
                : images;
   }
 
+  template <class Callable>
+  static bool runs_on(c10::Device device) {
+    if constexpr (detail::kIsPipeline<Callable>) {
+      return Callable::runs_on(device);
+    } else {
+      return false;
+    }
+  }
+
+  /// The samples' images or labels; where a pipeline transforms them on the device, there already:
+  /// a quarter of the bytes, none of the work left to the CPU, and nothing waits.
+  at::Tensor picked(const at::Tensor& all, const at::Tensor& indices) const {
+    if (!sends_bytes_ || !all.is_cpu()) {
+      return all.index_select(0, indices);
+    }
+    std::vector<std::int64_t> sizes = all.sizes().vec();
+    sizes[0] = indices.size(0);
+    at::Tensor here = at::empty(sizes, all.options().pinned_memory(true));
+    at::index_select_out(here, all, 0, indices);
+    return here.to(options_.device(), /*non_blocking=*/true);
+  }
+
   Batch make_batch(Key key, const at::Tensor& indices,
                    const transforms::ImageFormat& format) const {
     const ImageDataset& all = dataset_.dataset();
-    const at::Tensor images =
-        transform_(all.images().index_select(0, indices), key, indices, format);
+    const at::Tensor images = transform_(picked(all.images(), indices), key, indices, format);
     TORCH_CHECK_VALUE(images.defined() && images.dim() >= 1 && images.size(0) == indices.size(0),
                       "Batches: wanted ", indices.size(0), " images from the transform, got ",
                       describe(images));
-    return {images.to(options_.device()),
-            all.targets().index_select(0, indices).to(options_.device()), indices};
+    return {images.to(options_.device()), picked(all.targets(), indices).to(options_.device()),
+            indices};
   }
 
   Subset dataset_;
   Transform transform_;
   BatchesOptions options_;
+  bool sends_bytes_;
   std::uint64_t seed_;
   std::uint64_t next_pass_ = 0;
 };

@@ -1,12 +1,13 @@
 #pragma once
 
+#include "regtorch/kernels/host_device.hpp"
 #include "regtorch/kernels/simd.hpp"
 
 /// What colour transforms compute of one pixel, without a branch, for loops over pixels.
 namespace regtorch::kernels {
 
 /// The grey of a colour: ITU-R 601's weights of red, green and blue, rounded as in torchvision.
-REGTORCH_INLINE float grayscale(float red, float green, float blue) {
+REGTORCH_HOST_DEVICE REGTORCH_INLINE float grayscale(float red, float green, float blue) {
   return 0.2989f * red + 0.587f * green + 0.114f * blue;
 }
 

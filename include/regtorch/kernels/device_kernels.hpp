@@ -2,8 +2,10 @@
 
 #include <cstdint>
 
+#include "regtorch/kernels/device_images.hpp"
 #include "regtorch/kernels/disturb_rule.hpp"
 #include "regtorch/kernels/element_type.hpp"
+#include "regtorch/kernels/mixture.hpp"
 #include "regtorch/kernels/philox.hpp"
 #include "regtorch/kernels/smoothed_rows.hpp"
 
@@ -38,6 +40,19 @@ struct DeviceKernels {
   void (*smoothed_cross_entropy_backward)(int device, const SmoothedRows& rows,
                                           const float* statistics, const float* factors,
                                           bool each_row, void* gradient) = nullptr;
+  /// transform_images, with the decisions that ImageRecords made of it.
+  void (*transform_images)(int device, const DeviceImages& images) = nullptr;
+  /// blend_arrays of each sample of a batch and the one before it, of the first and the last.
+  /// @param count   of the elements in all
+  /// @param sample  of those in a sample
+  /// @param out     not `in`
+  /// @param type    any but kFloat64
+  void (*blend_neighbours)(int device, const void* in, void* out, std::int64_t count,
+                           std::int64_t sample, ElementType type, Blend blend) = nullptr;
+  /// paste_box from each sample's neighbour, as above, into all its planes.
+  /// @param element_size  2, 4 or 8 bytes
+  void (*paste_neighbours)(int device, const void* in, void* out, std::int64_t count,
+                           std::int64_t sample, int element_size, const PlaneBox& box) = nullptr;
 };
 
 /// The program's table.

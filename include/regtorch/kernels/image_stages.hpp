@@ -111,10 +111,61 @@ class ImageStages {
                     REGTORCH_INLINE_LAMBDA { return transform.source_column(draw, x); });
   }
 
+  template <std::size_t K>
+  static constexpr bool is_geometric() {
+    if constexpr (K < kCount) {
+      return GeometricTransform<Transform<K>>;
+    } else {
+      return false;
+    }
+  }
+  /// The first transform of the unbroken run of geometric ones that ends with transform K.
+  template <std::size_t K>
+  static constexpr std::size_t first_of_run() {
+    if constexpr (K > 0) {
+      if constexpr (is_geometric<K - 1>()) {
+        return first_of_run<K - 1>();
+      }
+    }
+    return K;
+  }
+  /// Whether pixels that have no source become 0 after transform K. Neighbouring geometric
+  /// transforms fill with the same zeros: one mask for all of them; and none for the first ones,
+  /// since bytes from outside are 0.
+  template <std::size_t K>
+  static constexpr bool zeroes_after() {
+    return is_geometric<K>() && !is_geometric<K + 1>() && first_of_run<K>() > 0;
+  }
+  /// Where the rows and columns of stage K are kept: a transform that moves none has the same on
+  /// both sides.
+  template <std::size_t K>
+  static constexpr std::size_t slot() {
+    if constexpr (K == kCount || is_geometric<K>()) {
+      return K;
+    } else {
+      return slot<K + 1>();
+    }
+  }
+
   /// The row of the input that row y of the stage aimed at comes from, or kOutside.
   int source_row(int y) const { return rows_[slot<0>()][static_cast<std::size_t>(y)]; }
   /// The columns of the input that the columns aimed at come from, or kOutside; in whole blocks.
   const int* source_columns() const { return columns_[slot<0>()].data(); }
+
+  /// The rows, and the columns, of stage K that those aimed at come from, or kOutside.
+  template <std::size_t K>
+  const int* rows() const {
+    return rows_[slot<K>()].data();
+  }
+  template <std::size_t K>
+  const int* columns() const {
+    return columns_[slot<K>()].data();
+  }
+  /// What transform K decided.
+  template <std::size_t K>
+  const DrawOf<Transform<K>>& drawn() const {
+    return std::get<K>(draws_);
+  }
 
   /// Takes the columns [x, x + kLanes) of row y of stage K, the one aimed at, through transforms 0
   /// to K - 1 and calls sink(i, red, green, blue) for each.
@@ -179,24 +230,6 @@ class ImageStages {
     }(std::make_index_sequence<Last>{});
   }
 
-  template <std::size_t K>
-  static constexpr bool is_geometric() {
-    if constexpr (K < kCount) {
-      return GeometricTransform<Transform<K>>;
-    } else {
-      return false;
-    }
-  }
-  /// The first transform of the unbroken run of geometric ones that ends with transform K.
-  template <std::size_t K>
-  static constexpr std::size_t first_of_run() {
-    if constexpr (K > 0) {
-      if constexpr (is_geometric<K - 1>()) {
-        return first_of_run<K - 1>();
-      }
-    }
-    return K;
-  }
   /// One more than the last transform before K that brings its own loops, or 0.
   template <std::size_t K>
   static constexpr std::size_t after_last_block() {
@@ -208,16 +241,6 @@ class ImageStages {
       }
     }
     return 0;
-  }
-  /// Where the rows and columns of stage K are kept: a transform that moves none has the same on
-  /// both sides.
-  template <std::size_t K>
-  static constexpr std::size_t slot() {
-    if constexpr (K == kCount || is_geometric<K>()) {
-      return K;
-    } else {
-      return slot<K + 1>();
-    }
   }
 
   /// Fills `lines` with what the `count` rows or columns of stage Last come from, in all stages.
@@ -263,10 +286,8 @@ class ImageStages {
       lane<First, Last - 1>(y, x, red, green, blue);
       constexpr std::size_t K = Last - 1;
       if constexpr (is_geometric<K>()) {
-        // Neighbouring geometric transforms fill with the same zeros: one mask for all of them; and
-        // none for the first ones, since bytes from outside are 0.
-        constexpr std::size_t kFirst = first_of_run<K>();
-        if constexpr (kFirst > 0 && !is_geometric<Last>()) {
+        if constexpr (zeroes_after<K>()) {
+          constexpr std::size_t kFirst = first_of_run<K>();
           const bool inside = (row<kFirst>(y) | column<kFirst>(x)) >= 0;
           red = inside ? red : 0.0f;
           green = inside ? green : 0.0f;

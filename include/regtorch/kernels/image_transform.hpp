@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "regtorch/kernels/philox.hpp"
+#include "regtorch/kernels/pixel_operation.hpp"
 
 /// What a transform of the image pipeline is. There are two kinds, told apart by their members, and
 /// any class that has the members takes part; there is no base class.
@@ -41,6 +42,12 @@
 ///     float Draw::mean;                      // the pipeline sets it before the first pixel
 ///
 /// Images for which needs_mean is true are gone through once more, up to that transform.
+///
+/// A pixel transform that can say what it does to an image as a PixelOperation has it done by our
+/// CUDA kernel where the images are on a device; a pipeline with one that can't, or that asks for a
+/// mean, is carried out on the CPU. (A geometric transform always can.)
+///
+///     PixelOperation device_operation(const Draw& draw) const;  // NoDraw if it draws nothing
 ///
 /// A Draw must be default-constructible. Values are in [0, 1] where the pipeline begins (byte /
 /// 255).
@@ -150,6 +157,16 @@ concept MeasuringTransform = PixelTransform<T> && DrawingTransform<T> &&
                                transform.measure(block, draw, quantity);
                                draw.mean = 0.0f;
                              };
+
+/// A transform that a device's kernel can carry out.
+template <class T>
+concept DeviceTransform =
+    GeometricTransform<T> || (PixelTransform<T> && !MeasuringTransform<T> &&
+                              requires(const T& transform, const DrawOf<T>& draw) {
+                                {
+                                  transform.device_operation(draw)
+                                } -> std::same_as<PixelOperation>;
+                              });
 
 template <class T>
 concept ImageTransform = GeometricTransform<T> || PixelTransform<T>;

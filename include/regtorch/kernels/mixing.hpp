@@ -4,10 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <optional>
 #include <type_traits>
 
 #include "regtorch/kernels/bfloat16.hpp"
+#include "regtorch/kernels/mixture.hpp"
 #include "regtorch/kernels/simd.hpp"
 
 /// Mixtures of each sample of a batch with the one before it, the first with the last.
@@ -16,28 +16,6 @@
 /// one asks for it, and written once: 8 bytes for a float32 and 4 for a bfloat16. At a copy speed
 /// of B bytes/s the limit for 3x32x32 images is B / 24,576 (or B / 12,288) images a second.
 namespace regtorch::kernels {
-
-/// weight * own + (1 - weight) * before, reckoned from the nearer of the two, as at::lerp does: so
-/// weights of 0 and 1 and equal numbers are exact.
-class Blend {
- public:
-  /// @param weight  of `own`, in [0, 1]
-  explicit Blend(double weight)
-      : own_is_nearer_(static_cast<float>(weight) >= 0.5f),
-        share_(own_is_nearer_ ? 1.0f - static_cast<float>(weight) : static_cast<float>(weight)) {}
-
-  float operator()(float own, float before) const {
-    return own_is_nearer_ ? from_nearer(own, before) : from_nearer(before, own);
-  }
-  bool own_is_nearer() const { return own_is_nearer_; }
-  REGTORCH_INLINE float from_nearer(float near, float far) const {
-    return near + share_ * (far - near);
-  }
-
- private:
-  bool own_is_nearer_;
-  float share_;  // of the farther one
-};
 
 /// Blends two arrays: out[i] = blend(own[i], before[i]) for i < count.
 ///
@@ -68,39 +46,6 @@ void blend_arrays(const Value* own, const Value* before, Value* out, std::int64_
     blend_some(nearer + begin, farther + begin, out + begin, static_cast<int>(count - begin));
   });
 }
-
-/// Rows [top, bottom) and columns [left, right) of an image.
-struct ImageBox {
-  std::int64_t top = 0;
-  std::int64_t bottom = 0;
-  std::int64_t left = 0;
-  std::int64_t right = 0;
-};
-
-/// How each sample of a batch is mixed with the one before it.
-struct Mixture {
-  double own = 1;               ///< the share that is left of the sample itself, in [0, 1]
-  std::optional<ImageBox> box;  ///< where the other one is pasted; without: the two are blended
-};
-
-/// A plane of an image in bytes, and a box in it: rows of `row` bytes, `plane` in all; the box is
-/// the bytes [left, right) of the rows [top, bottom).
-struct PlaneBox {
-  std::size_t plane = 0;
-  std::size_t row = 0;
-  std::size_t top = 0;
-  std::size_t bottom = 0;
-  std::size_t left = 0;
-  std::size_t right = 0;
-
-  /// @param pixel  bytes from a pixel to the next one in its row
-  static PlaneBox make(const ImageBox& box, std::int64_t height, std::int64_t width,
-                       std::int64_t pixel) {
-    const auto size = [](std::int64_t count) { return static_cast<std::size_t>(count); };
-    return {size(height * width * pixel), size(width * pixel),    size(box.top), size(box.bottom),
-            size(box.left * pixel),       size(box.right * pixel)};
-  }
-};
 
 /// Copies a plane, with the box from that of another sample. It is copied whole and then pasted
 /// into, while it is in the cache.

@@ -52,6 +52,9 @@ class Cutout {
       fill_(block, x, draw.left, size_);
     }
   }
+  kernels::PixelOperation device_operation(const Draw& draw) const {
+    return kernels::PixelOperation::fill({draw.top, draw.left, size_, size_}, fill_.color());
+  }
 
  private:
   static constexpr int kLimit = 1 << 15;

@@ -23,6 +23,8 @@ class Fill {
     }
   }
 
+  const std::array<float, 3>& color() const { return color_; }
+
   /// Fills the pixels with columns x in [left, left + width).
   REGTORCH_INLINE void operator()(kernels::PixelBlock& block, const int (&x)[kernels::kLanes],
                                   int left, int width) const {

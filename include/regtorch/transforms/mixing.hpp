@@ -5,7 +5,6 @@
 #include <cstdint>
 
 #include <ATen/core/Tensor.h>
-#include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/lerp.h>
@@ -17,6 +16,7 @@
 #include "regtorch/core/parallel_for.hpp"
 #include "regtorch/kernels/image_transform.hpp"
 #include "regtorch/kernels/mixing.hpp"
+#include "regtorch/transforms/mixing_on_device.hpp"
 
 namespace regtorch::transforms {
 
@@ -64,12 +64,11 @@ inline void check_mixture(const char* who, const kernels::Mixture& mixture,
   }
 }
 
-/// Whether a kernel may mix these images: their samples lie in memory one after the other, and no
-/// gradient is wanted (with one, or on another device, ATen mixes them).
+/// Whether the CPU's kernel may mix these images: they are plain, and their samples lie one after
+/// the other.
 inline bool are_plain_samples(const at::Tensor& images) {
-  return images.is_cpu() && images.layout() == at::kStrided && images.numel() > 0 &&
-         images.is_contiguous(images.suggest_memory_format()) &&
-         !(at::GradMode::is_enabled() && images.requires_grad());
+  return images.is_cpu() && are_plain(images) &&
+         images.is_contiguous(images.suggest_memory_format());
 }
 
 /// Calls mix(own, before, count) for pieces of a batch that lies in memory as `size` items in all,
@@ -109,11 +108,7 @@ inline at::Tensor paste_in_one_pass(const at::Tensor& images, const kernels::Ima
   at::Tensor result = at::empty_like(images);
   const auto* in = static_cast<const std::uint8_t*>(images.const_data_ptr());
   auto* out = static_cast<std::uint8_t*>(result.data_ptr());
-  // What stands beside a pixel in memory: the next column, or its other channels.
-  const bool channels_last = images.suggest_memory_format() != at::MemoryFormat::Contiguous;
-  const std::int64_t pixel =
-      static_cast<std::int64_t>(images.element_size()) * (channels_last ? images.size(1) : 1);
-  const auto in_plane = kernels::PlaneBox::make(box, images.size(-2), images.size(-1), pixel);
+  const kernels::PlaneBox in_plane = plane_box(images, box);
   const auto plane = static_cast<std::int64_t>(in_plane.plane);
   const std::int64_t planes = static_cast<std::int64_t>(images.nbytes()) / plane;
   constexpr std::int64_t kBytesInBlock = 1 << 17;  // some 10 us of work
@@ -187,6 +182,9 @@ inline at::Tensor mix_images(const at::Tensor& images, const kernels::Mixture& m
   TORCH_CHECK_VALUE(!mixture.box.has_value() || images.dim() >= 3,
                     "mix_images: wanted images [B, ..., H, W] for a box, got ", describe(images));
   detail::check_mixture("mix_images", mixture, image_size(images));
+  if (detail::device_mixes(images, mixture)) {
+    return detail::mixed_on_device(images, mixture);
+  }
   const bool plain = detail::are_plain_samples(images);
   if (mixture.box.has_value()) {
     return plain ? detail::paste_in_one_pass(images, *mixture.box)

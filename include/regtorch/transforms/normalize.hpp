@@ -6,6 +6,8 @@
 
 #include <c10/util/Exception.h>
 
+#include "regtorch/kernels/image_transform.hpp"
+
 namespace regtorch::transforms {
 
 /// Shifts and scales each channel: y_c = (x_c - mean_c) / std_c.
@@ -36,6 +38,9 @@ class Normalize {
     red = red * scale_[0] + shift_[0];
     green = green * scale_[1] + shift_[1];
     blue = blue * scale_[2] + shift_[2];
+  }
+  kernels::PixelOperation device_operation(const kernels::NoDraw&) const {
+    return kernels::PixelOperation::scale_shift(scale_, shift_);
   }
 
  private:

@@ -13,9 +13,12 @@
 #include "regtorch/core/check.hpp"
 #include "regtorch/core/key.hpp"
 #include "regtorch/core/parallel_for.hpp"
+#include "regtorch/kernels/device_kernels.hpp"
 #include "regtorch/kernels/image_pipeline.hpp"
+#include "regtorch/kernels/image_records.hpp"
 #include "regtorch/kernels/mixed_images.hpp"
 #include "regtorch/transforms/mixing.hpp"
+#include "regtorch/transforms/pipeline_on_device.hpp"
 
 namespace regtorch::transforms {
 
@@ -39,8 +42,10 @@ struct ImageFormat {
 /// regtorch/kernels/image_transform.hpp names takes part.
 ///
 /// What happens to sample i depends on (key, index of i) alone: not on the batch, its size, the
-/// number of threads or the instruction set. Images on another device than the CPU are brought to
-/// the CPU, and the result back, which waits for that device.
+/// number of threads, the instruction set or the device; values differ between devices by the
+/// rounding of fused multiply-adds, and noise in the last place. Images on CUDA stay there with the
+/// component regtorch::cuda if runs_on says so, and nothing waits; otherwise images on another
+/// device than the CPU are brought to the CPU, and the result back, which waits for that device.
 template <class... Transforms>
 class Pipeline {
   static_assert((kernels::ImageTransform<Transforms> && ...),
@@ -53,6 +58,14 @@ class Pipeline {
 
  public:
   explicit Pipeline(Transforms... transforms) : transforms_(std::move(transforms)...) {}
+
+  /// Whether images on this device are transformed there: on CUDA, if the component regtorch::cuda
+  /// is linked and it knows what each transform does (kernels::DeviceTransform; ColorJitter is
+  /// none).
+  static bool runs_on(c10::Device device) {
+    return kernels::kDevicePipeline<Transforms...> && device.is_cuda() &&
+           kernels::device_kernels().transform_images != nullptr;
+  }
 
   /// Transforms a batch whose samples are number 0, 1, 2, ...
   ///
@@ -70,7 +83,8 @@ class Pipeline {
   ///
   /// @param images   uint8 [N,3,H,W], any strides
   /// @param key      seed and pass
-  /// @param indices  int64 [N]: each sample's number in its dataset
+  /// @param indices  int64 [N]: each sample's number in its dataset; on the CPU, or their device is
+  ///                 waited for
   /// @param format   of the result; default float32, contiguous, not mixed
   /// @throws c10::ValueError as above, or if the indices, the format or its mixture do not fit
   at::Tensor operator()(const at::Tensor& images, Key key, const at::Tensor& indices,
@@ -90,10 +104,28 @@ class Pipeline {
                       "Pipeline: wanted images with sides below ", kLongestSide, ", got ",
                       describe(images));
 
-    const at::Tensor source = images.cpu().contiguous();
     const at::Tensor ids = indices.cpu().contiguous();
-    const kernels::ImageSize in{static_cast<int>(source.size(2)), static_cast<int>(source.size(3))};
+    const kernels::ImageSize in{static_cast<int>(images.size(2)), static_cast<int>(images.size(3))};
     const kernels::ImageSize out = kernels::output_size(transforms_, in);
+    const kernels::RandomStream stream = key.stream(Purpose::kPipeline);
+    std::optional<kernels::Mixture> mixture;
+    if (format.mixture) {
+      mixture = format.mixture(out);
+      detail::check_mixture("Pipeline", *mixture, out);
+    }
+
+    if constexpr (kernels::kDevicePipeline<Transforms...>) {
+      if (runs_on(images.device())) {
+        const kernels::ImageRecords<Transforms...> records(transforms_, in);
+        if (records.possible()) {
+          const at::Tensor made = detail::transformed_on_device(records, images, ids, stream,
+                                                                format.dtype, format.memory_format);
+          return mixture.has_value() ? mix_images(made, *mixture) : made;
+        }
+      }
+    }
+
+    const at::Tensor source = images.cpu().contiguous();
     at::Tensor result = at::empty({source.size(0), 3, out.height, out.width}, format.dtype,
                                   std::nullopt, std::nullopt, std::nullopt, format.memory_format);
 
@@ -103,14 +135,11 @@ class Pipeline {
         result.data_ptr(),
         format.dtype == c10::kFloat ? kernels::PixelType::kFloat32 : kernels::PixelType::kBFloat16,
         format.memory_format == c10::MemoryFormat::ChannelsLast};
-    const kernels::RandomStream stream = key.stream(Purpose::kPipeline);
     const kernels::Isa isa = kernels::active_isa();
     constexpr std::int64_t kImagesInBlock = 16;  // about 20 us of work: worth a thread's wake-up
-    if (format.mixture) {
-      const kernels::Mixture mixture = format.mixture(out);
-      detail::check_mixture("Pipeline", mixture, out);
+    if (mixture.has_value()) {
       parallel_for(source.size(0), kImagesInBlock, [&](std::int64_t begin, std::int64_t end) {
-        kernels::transform_and_mix(transforms_, from, source.size(0), to, mixture, begin, end,
+        kernels::transform_and_mix(transforms_, from, source.size(0), to, *mixture, begin, end,
                                    stream, isa);
       });
     } else {

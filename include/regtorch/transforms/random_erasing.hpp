@@ -111,6 +111,11 @@ class RandomErasing {
     }
     fill_(block, x, draw.left, draw.width);
   }
+  kernels::PixelOperation device_operation(const Draw& draw) const {
+    const kernels::PixelBox box{draw.top, draw.left, draw.height, draw.width};
+    return options_.noise() ? kernels::PixelOperation::noise(box, draw.noise_seed)
+                            : kernels::PixelOperation::fill(box, fill_.color());
+  }
 
  private:
   /// Each pixel's three numbers are a function of the noise's seed and its place.

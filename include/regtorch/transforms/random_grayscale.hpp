@@ -44,6 +44,9 @@ class RandomGrayscale {
       block.blue[i] = gray;
     }
   }
+  kernels::PixelOperation device_operation(const Draw& draw) const {
+    return draw.gray ? kernels::PixelOperation::grayscale() : kernels::PixelOperation::none();
+  }
 
  private:
   std::uint64_t threshold_ = 0;
