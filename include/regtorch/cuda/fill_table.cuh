@@ -5,6 +5,7 @@
 #include "regtorch/cuda/disturb_label.cuh"
 #include "regtorch/cuda/disturb_value.cuh"
 #include "regtorch/cuda/element.cuh"
+#include "regtorch/cuda/fill_weights.cuh"
 #include "regtorch/cuda/smoothed_cross_entropy_backward.cuh"
 #include "regtorch/cuda/smoothed_cross_entropy_forward.cuh"
 #include "regtorch/kernels/device_kernels.hpp"
@@ -69,6 +70,7 @@ void fill_device_kernels(kernels::DeviceKernels& table) {
                                       factors, each_row, static_cast<Element*>(gradient), queue);
     });
   };
+  fill_weight_kernels<Queue>(table);
 }
 
 }  // namespace regtorch::cuda
