@@ -9,18 +9,8 @@
 
 namespace regtorch::cuda {
 
-/// Filters longer than that have a block each: without it few long ones, such as the last layer's,
-/// would leave most of the device idle. Others have a warp each.
-inline constexpr std::int64_t kMostWarpFilter = 2048;
 inline constexpr int kFiltersOfBlock = kBlock / kWarp;
-
-inline std::int64_t chunks_of(const kernels::FilterArrays& arrays) {
-  if (arrays.size == 0) {
-    return 0;
-  }
-  return arrays.size > kMostWarpFilter ? arrays.filters
-                                       : divide_up(arrays.filters, kFiltersOfBlock);
-}
+static_assert(kFiltersOfBlock == kernels::FilterArrays::kWarpsOfBlock);
 
 /// Scales each filter down to a norm of at most `max_norm`, its squares added in float64 and the
 /// rest rounded as max_norm_ does on the CPU.
@@ -34,7 +24,7 @@ __global__ void __launch_bounds__(kBlock)
   const Place place = place_of_block(list);
   const kernels::FilterArrays a = list.arrays[place.arrays];
   const int thread = static_cast<int>(threadIdx.x);
-  const bool whole_block = a.size > kMostWarpFilter;
+  const bool whole_block = a.take_a_block();
   const int rank = whole_block ? thread : thread % kWarp;
   const int ranks = whole_block ? kBlock : kWarp;
   const std::int64_t filter =

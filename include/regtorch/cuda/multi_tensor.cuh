@@ -127,11 +127,6 @@ __device__ __forceinline__ void store_run(float* to, std::int64_t i, const float
   }
 }
 
-template <class Arrays>
-std::int64_t chunks_of(const Arrays& arrays) {
-  return kernels::device_chunks(arrays.size);
-}
-
 /// Calls start(list, chunks) for as many lists as hold all arrays that have a chunk.
 template <class Arrays, class Start>
 void for_each_list(const Arrays* arrays, std::int64_t count, const Start& start) {
@@ -139,7 +134,7 @@ void for_each_list(const Arrays* arrays, std::int64_t count, const Start& start)
   ArrayList<Arrays> list;
   std::int64_t chunks = 0;
   for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t of_these = chunks_of(arrays[i]);
+    const std::int64_t of_these = arrays[i].chunks();
     if (of_these == 0) {
       continue;
     }
