@@ -14,7 +14,7 @@ namespace regtorch::cuda {
 /// Bytes moved an element: as many read as the forward pass reads, and as many written.
 ///
 /// @param factors  on the device: one, or if each_row one a row
-/// @param gradient  like the logits, at the same offset from a multiple of 16 bytes
+/// @param gradient  like the logits
 template <class Element, int threads_of_row>
 __global__ void __launch_bounds__(kRowBlock)
     smoothed_cross_entropy_backward_kernel(kernels::SmoothedRows all,
@@ -48,15 +48,7 @@ __global__ void __launch_bounds__(kRowBlock)
             const float g = of_p * p - even - (c + k == target ? own : 0.0f);
             x[k] = kept ? g : 0.0f;  // whatever the logits are
           }
-          if constexpr (n == 1) {
-            out[c] = from_float<Element>(x[0]);
-          } else {
-            Pack<Element> pack;
-            for (int k = 0; k < n; ++k) {
-              pack.at[k] = from_float<Element>(x[k]);
-            }
-            store_pack(out + c, pack);
-          }
+          write_run<n>(x, out, c);
         });
   }
 }

@@ -44,6 +44,8 @@ __device__ __forceinline__ void for_each_run(const Element* row, std::int64_t cl
                                              int ranks, const Visit& visit) {
   constexpr std::integral_constant<int, 1> kOne{};
   if constexpr (!packs) {
+    // A few turns at most: to unroll them costs registers and then spills.
+#pragma unroll 1
     for (std::int64_t c = rank; c < classes; c += ranks) {
       visit(c, kOne);
     }
@@ -80,14 +82,33 @@ __device__ __forceinline__ void read_run(const Element* row, std::int64_t c, flo
   }
 }
 
-/// Starts kernel<Element, threads that share a row>, whose blocks have kRowBlock threads.
-///
-/// Up to 32 x 4 classes a row has as many lanes as keep four classes each or fewer busy, so that a
-/// warp has several short rows; beyond that a warp; beyond 2,048 classes a whole block, without
-/// which few long rows would leave most of the device idle.
+/// Writes float32 to classes [c, c + n), wherever they lie: the logits that a gradient belongs to
+/// may begin elsewhere than it within 16 bytes.
+template <int n, class Element>
+__device__ __forceinline__ void write_run(const float (&x)[n], Element* row, std::int64_t c) {
+  if constexpr (n > 1) {
+    if (reinterpret_cast<std::uintptr_t>(row + c) % sizeof(Pack<Element>) == 0) {
+      Pack<Element> pack;
+      for (int k = 0; k < n; ++k) {
+        pack.at[k] = from_float<Element>(x[k]);
+      }
+      store_pack(row + c, pack);
+      return;
+    }
+  }
+  for (int k = 0; k < n; ++k) {
+    row[c + k] = from_float<Element>(x[k]);
+  }
+}
+
+/// Threads of a block of the row kernels.
 inline constexpr int kRowBlock = 256;
+/// Rows of more classes have a block each.
 inline constexpr std::int64_t kMostWarpClasses = 2048;
 
+/// Calls visit(n), n the number of threads that share a row of so many classes, as an
+/// std::integral_constant: so many that short rows leave few of a warp's lanes idle, and that long
+/// ones, of which there may be few, keep the device busy.
 template <class Visit>
 void with_threads_of_row(std::int64_t classes, const Visit& visit) {
   if (classes > kMostWarpClasses) {
