@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "regtorch/cuda/launch.cuh"
 #include "regtorch/cuda/multi_tensor.cuh"
@@ -84,7 +85,7 @@ inline void penalty_gradient(const kernels::WeightArrays* arrays, std::int64_t c
                              cudaStream_t queue) {
   for_each_list(arrays, count, [&](const auto& list, std::int64_t chunks) {
     launch("a penalty's gradient", penalty_gradient_kernel<float>, grid_of_chunks(chunks), kBlock,
-           queue, list, rule.l1, rule.l2, incoming);
+           queue, list, rule.has_l1 ? rule.l1 : 0, rule.has_l2 ? rule.l2 : 0, incoming);
   });
 }
 
