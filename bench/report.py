@@ -1,7 +1,7 @@
 """Runs regtorch_bench and turns what it measured into the tables of docs/benchmarks.md.
 
     python3 bench/report.py --json FILE [--binary regtorch_bench [--filter REGEX]]
-                            [--page docs/benchmarks.md --section NAME]
+                            [--page docs/benchmarks.md --section NAME] [--no-targets]
 
     --json     Google Benchmark's output; written by the run, or read if there is no --binary
     --binary   the program to run: five repetitions of each benchmark, in random order
@@ -9,6 +9,9 @@
     --page     the tables go between the lines "<!-- bench-report NAME -->" and
                "<!-- end of bench-report NAME -->" of this page; without it, to standard output
     --section  NAME of these lines
+    --no-targets  compares with no targets: those of targets.csv are the CPU's
+
+A program that finds nothing to run on, a GPU's without one, leaves the page as it is.
 
 Names are piece/variant/shape/dtype. Times are medians of the repetitions, ratios are between medians
 of the one run. A variant whose name ends in _1thread is compared with regtorch_1thread. targets.csv
@@ -164,7 +167,7 @@ def summary(cases, targets):
 
 def header(context):
     """What was measured on what. Keys that are not there are of a bench without its own main."""
-    known = [("date", "{}"), ("commit", "commit {}"), ("cpu", "{}"), ("num_cpus", "{} cores"),
+    known = [("date", "{}"), ("commit", "commit {}"), ("cpu", "{}"), ("gpu", "{}"), ("num_cpus", "{} cores"),
              ("threads", "{} threads"), ("isa", "kernels for {}"), ("compiler", "{}"),
              ("flags", "flags `{}`"), ("libtorch", "LibTorch {}"), ("regtorch", "regtorch {}")]
     return "; ".join(form.format(context[key]) for key, form in known if key in context) + "."
@@ -172,7 +175,9 @@ def header(context):
 
 def tables(report, targets):
     cases = measured(report)
-    lines = [header(report["context"]), "", summary(cases, targets)]
+    lines = [header(report["context"])]
+    if targets:
+        lines += ["", summary(cases, targets)]
     piece = None
     pieces = list(dict.fromkeys(case[0] for case in cases))
     for case in sorted(cases, key=lambda case: pieces.index(case[0])):
@@ -219,6 +224,7 @@ def main():
     parser.add_argument("--filter")
     parser.add_argument("--page", type=pathlib.Path)
     parser.add_argument("--section")
+    parser.add_argument("--no-targets", action="store_true")
     arguments = parser.parse_args()
     if (arguments.page is None) != (arguments.section is None):
         parser.error("--page and --section go together")
@@ -227,9 +233,15 @@ def main():
     if arguments.page:  # before minutes are spent on a run
         put(arguments.page.read_text(), arguments.section, "")
     if arguments.binary:
+        pathlib.Path(arguments.json).unlink(missing_ok=True)
         run(arguments.binary, arguments.json, arguments.filter)
-    with open(HERE / "targets.csv", newline="") as file:
-        targets = list(csv.DictReader(file))
+        if not pathlib.Path(arguments.json).exists():
+            print(f"{arguments.binary} measured nothing")
+            return
+    targets = []
+    if not arguments.no_targets:
+        with open(HERE / "targets.csv", newline="") as file:
+            targets = list(csv.DictReader(file))
     text = tables(json.loads(pathlib.Path(arguments.json).read_text()), targets)
     if arguments.page:
         page = put(arguments.page.read_text(), arguments.section, text)

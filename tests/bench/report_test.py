@@ -154,6 +154,25 @@ class ReportTest(unittest.TestCase):
                                                  "x"], check=False, capture_output=True)
             self.assertNotEqual(filtered.returncode, 0)
 
+    def test_without_targets(self):
+        lines = report.tables(MEASURED, []).splitlines()
+        self.assertFalse([line for line in lines if "eached" in line])
+        self.assertIn("| `aten` | 40.0 µs | 10.0× |  |", lines)
+
+    def test_a_program_that_measures_nothing_leaves_the_page(self):
+        with tempfile.TemporaryDirectory() as folder:
+            data = pathlib.Path(folder, "out.json")
+            data.write_text(json.dumps(MEASURED))  # of an earlier run
+            page = pathlib.Path(folder, "page.md")
+            text = "<!-- bench-report b -->\nold\n<!-- end of bench-report b -->\n"
+            page.write_text(text)
+            done = subprocess.run(
+                [sys.executable, str(report.HERE / "report.py"), "--json", str(data), "--page",
+                 str(page), "--section", "b", "--binary", "true"], check=True, capture_output=True,
+                text=True)
+            self.assertEqual(page.read_text(), text)
+            self.assertIn("measured nothing", done.stdout)
+
 
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *rest])

@@ -6,7 +6,8 @@
 #              file that holds the project
 #   work       scratch folder
 #   source, binary   regtorch's source and build trees
-#   torch_dir, cli11_dir, generator, compiler, launcher, objdump, processor   the build's own
+#   torch_dir, cli11_dir, generator, compiler, launcher, objdump, processor,
+#   cuda_compiler, cuda_toolkit   the build's own
 #
 # The project is compiled with -O2 and nothing else: that must be enough.
 
@@ -53,13 +54,22 @@ endif()
 # What the caller's environment says must not decide; a launcher may be a list, so it goes this way.
 unset(ENV{REGTORCH_ISA})
 set(ENV{CMAKE_CXX_COMPILER_LAUNCHER} "${launcher}")
+set(of_cuda "")
+if(cuda_compiler)
+  set(of_cuda -DCMAKE_CUDA_COMPILER=${cuda_compiler} -DCUDA_TOOLKIT_ROOT_DIR=${cuda_toolkit})
+  set(ENV{TORCH_CUDA_ARCH_LIST} 7.5)  # one of them, for its time
+endif()
 run(${CMAKE_COMMAND} -S ${project} -B ${project}/build -G ${generator}
     -DCMAKE_CXX_COMPILER=${compiler} -DCMAKE_CXX_FLAGS=-O2 -DCMAKE_BUILD_TYPE=
     -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DCMAKE_PREFIX_PATH=${prefix} -DTorch_DIR=${torch_dir}
-    -DCLI11_DIR=${cli11_dir} -DREGTORCH_SOURCE=${source})
+    -DCLI11_DIR=${cli11_dir} -DREGTORCH_SOURCE=${source} ${of_cuda})
 run(${CMAKE_COMMAND} --build ${project}/build --parallel 1)
 run(${project}/build/consumer ${arguments})
 message("${output}")
+
+if(kind STREQUAL cuda)
+  return()  # whose flags are LibTorch's and nvcc's too
+endif()
 
 # --- nothing of ours in the stranger's build ----------------------------------------------------
 

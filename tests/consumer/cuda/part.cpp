@@ -1,0 +1,3 @@
+#include "regtorch/kernels/device_kernels.hpp"
+
+const void* table_of_part() { return &regtorch::kernels::device_kernels(); }
