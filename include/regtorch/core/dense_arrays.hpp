@@ -14,11 +14,15 @@
 
 namespace regtorch::detail {
 
-/// Whether a kernel can run through the memory of `x`: float32 or float64 on the CPU, without gaps.
+/// Whether a kernel can run through the memory of `x`, wherever that is: without gaps.
+inline bool has_no_gaps(const at::Tensor& x) {
+  return x.layout() == at::kStrided && !x.is_neg() && x.is_non_overlapping_and_dense();
+}
+
+/// Whether a CPU kernel can: it is float32 or float64 too.
 inline bool is_dense(const at::Tensor& x) {
-  return x.is_cpu() && x.layout() == at::kStrided && !x.is_neg() &&
-         (x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble) &&
-         x.is_non_overlapping_and_dense();
+  return x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble) &&
+         has_no_gaps(x);
 }
 
 /// Whether the elements of `x` lie in memory in the order of those of `like`, of the same shape.
@@ -39,12 +43,14 @@ inline at::Tensor laid_out_like(const at::Tensor& x, const at::Tensor& like) {
   return same_layout(x, like) ? x : at::empty_like(like).copy_(x);
 }
 
-/// Whether kernels can run through the memory of all of these at once: each dense, all of one type,
-/// and none sharing elements with another.
-inline bool are_dense_and_apart(const std::vector<at::Tensor>& tensors) {
+/// Whether kernels can run through the memory of all of these at once: each as `fits` wants it, all
+/// of one type and on one device, and none sharing elements with another.
+template <class Fits>
+bool all_fit_and_apart(const std::vector<at::Tensor>& tensors, const Fits& fits) {
   std::vector<std::pair<const char*, const char*>> places;
   for (const auto& tensor : tensors) {
-    if (!is_dense(tensor) || tensor.scalar_type() != tensors.front().scalar_type()) {
+    if (!fits(tensor) || tensor.scalar_type() != tensors.front().scalar_type() ||
+        tensor.device() != tensors.front().device()) {
       return false;
     }
     const auto* begin = static_cast<const char*>(tensor.const_data_ptr());
@@ -54,6 +60,11 @@ inline bool are_dense_and_apart(const std::vector<at::Tensor>& tensors) {
   return std::adjacent_find(places.begin(), places.end(), [](const auto& a, const auto& b) {
            return std::less<>{}(b.first, a.second);
          }) == places.end();
+}
+
+/// The same on the CPU.
+inline bool are_dense_and_apart(const std::vector<at::Tensor>& tensors) {
+  return all_fit_and_apart(tensors, is_dense);
 }
 
 /// Many arrays in one parallel pass: end to end in blocks of a fixed size, so that small ones share

@@ -5,6 +5,7 @@
 #include "regtorch/cuda/disturb_label.cuh"
 #include "regtorch/cuda/disturb_value.cuh"
 #include "regtorch/cuda/element.cuh"
+#include "regtorch/cuda/fill_weights.cuh"
 #include "regtorch/cuda/image_pipeline.cuh"
 #include "regtorch/cuda/mixing.cuh"
 #include "regtorch/cuda/smoothed_cross_entropy_backward.cuh"
@@ -96,6 +97,7 @@ void fill_device_kernels(kernels::DeviceKernels& table) {
     : element_size == 4 ? run(std::uint32_t{})
                         : run(std::uint64_t{});
   };
+  fill_weight_kernels<Queue>(table);
 }
 
 }  // namespace regtorch::cuda

@@ -2,12 +2,16 @@
 
 #include <cstdint>
 
+#include "regtorch/kernels/adam_rule.hpp"
+#include "regtorch/kernels/device_arrays.hpp"
 #include "regtorch/kernels/device_images.hpp"
 #include "regtorch/kernels/disturb_rule.hpp"
 #include "regtorch/kernels/element_type.hpp"
 #include "regtorch/kernels/mixture.hpp"
 #include "regtorch/kernels/philox.hpp"
+#include "regtorch/kernels/sgd_rule.hpp"
 #include "regtorch/kernels/smoothed_rows.hpp"
+#include "regtorch/kernels/sums.hpp"
 
 /// How a piece reaches a GPU kernel without including one: a table of functions, empty until the
 /// component regtorch::cuda, whose one .cu file every program that links it compiles, fills it
@@ -53,6 +57,33 @@ struct DeviceKernels {
   /// @param element_size  2, 4 or 8 bytes
   void (*paste_neighbours)(int device, const void* in, void* out, std::int64_t count,
                            std::int64_t sample, int element_size, const PlaneBox& box) = nullptr;
+
+  // The following take lists of arrays, `count` of them, in the host's memory.
+
+  /// One step of Adam or AdamW, the same rule for all.
+  void (*adam_step)(int device, const StepArrays* arrays, std::int64_t count,
+                    const AdamRule& rule) = nullptr;
+  /// One step of SGD, the same rule for all; without momentum `first` is not touched.
+  void (*sgd_step)(int device, const StepArrays* arrays, std::int64_t count,
+                   const SgdRule& rule) = nullptr;
+  /// The penalty of all `in` together.
+  /// @param of_chunks  scratch, as many as all arrays have chunks
+  /// @param value      one number
+  void (*penalty)(int device, const WeightArrays* arrays, std::int64_t count,
+                  const PenaltyRule& rule, Sums* of_chunks, float* value) = nullptr;
+  /// Its gradient by `in`, times `incoming`, to `out`.
+  /// @param incoming  one number
+  void (*penalty_gradient)(int device, const WeightArrays* arrays, std::int64_t count,
+                           const PenaltyRule& rule, const float* incoming) = nullptr;
+  /// Scales all arrays, whose `out` is `in`, as clip_grad_norm_ does.
+  /// @param of_chunks  scratch, as many as all arrays have chunks
+  /// @param norm       one number: that before
+  /// @param factor     one number: what is multiplied by, or 1 and more
+  void (*clip_norm)(int device, const WeightArrays* arrays, std::int64_t count, double max_norm,
+                    Sums* of_chunks, float* norm, float* factor) = nullptr;
+  /// Scales each filter of all arrays, as max_norm_ does.
+  void (*max_norm)(int device, const FilterArrays* arrays, std::int64_t count,
+                   double max_norm) = nullptr;
 };
 
 /// The program's table.

@@ -6,22 +6,10 @@
 
 #include "regtorch/kernels/arithmetic.hpp"
 #include "regtorch/kernels/simd.hpp"
+#include "regtorch/kernels/sums.hpp"
 
 /// Sums over weights or gradients, and what is done with them. Each reads its array once.
 namespace regtorch::kernels {
-
-/// The sums of absolute values and of squares, in float64: of float32 numbers they neither
-/// overflow nor round differently on another instruction set.
-struct Sums {
-  double absolute = 0;
-  double squares = 0;
-
-  Sums& operator+=(const Sums& other) {
-    absolute += other.absolute;
-    squares += other.squares;
-    return *this;
-  }
-};
 
 /// Those of the sums of elements [begin, end) that are wanted, the other being 0; added up in an
 /// order that only end - begin decides.

@@ -22,8 +22,11 @@
 #include <c10/util/Exception.h>
 
 #include "regtorch/core/dense_arrays.hpp"
+#include "regtorch/core/device_arrays.hpp"
+#include "regtorch/kernels/device_kernels.hpp"
 #include "regtorch/kernels/norms.hpp"
 #include "regtorch/kernels/simd.hpp"
+#include "regtorch/weights/device_norms.hpp"
 
 namespace regtorch {
 
@@ -118,6 +121,10 @@ inline at::Tensor clip_grad_norm_(const std::vector<at::Tensor>& parameters, dou
       detail::scale_all(gradients, factor);
     }
     return total;
+  }
+  if (kernels::device_kernels().clip_norm != nullptr &&
+      detail::are_dense_on_device_and_apart(gradients)) {
+    return detail::clip_norm_on_device(gradients, max_norm);
   }
   auto type = c10::kFloat;
   for (const auto& gradient : gradients) {

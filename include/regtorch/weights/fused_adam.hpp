@@ -11,6 +11,7 @@
 #include <torch/optim/adam.h>
 
 #include "regtorch/kernels/adam_step.hpp"
+#include "regtorch/kernels/device_kernels.hpp"
 #include "regtorch/kernels/simd.hpp"
 #include "regtorch/weights/fused_optimizer.hpp"
 
@@ -65,6 +66,8 @@ struct AdamPass {
     kernels::adam_step(p, g, static_cast<T*>(states[0]), static_cast<T*>(states[1]), begin, end,
                        rule, isa);
   }
+
+  static auto device_step() { return kernels::device_kernels().adam_step; }
 };
 
 }  // namespace detail
@@ -86,7 +89,8 @@ struct AdamPass {
 /// torch::optim's. Results have the same bits for any number of threads.
 ///
 /// Float32 and float64 parameters on the CPU take the pass, in any dense layout, whatever the
-/// layout of their gradients. All others (bfloat16, float16, CUDA, views with gaps) and groups with
+/// layout of their gradients; float32 ones on CUDA too where the component regtorch::cuda is
+/// linked, many in one launch. All others (bfloat16, float16, views with gaps) and groups with
 /// amsgrad take torch::optim's own step, with its results and its errors.
 ///
 /// @throws c10::Error, from torch::optim, for an option out of range and for sparse gradients

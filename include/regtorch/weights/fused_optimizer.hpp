@@ -12,7 +12,10 @@
 #include <torch/optim/optimizer.h>
 
 #include "regtorch/core/dense_arrays.hpp"
+#include "regtorch/core/device_arrays.hpp"
+#include "regtorch/core/device_memory.hpp"
 #include "regtorch/kernels/simd.hpp"
+#include "regtorch/weights/device_steps.hpp"
 
 namespace regtorch::detail {
 
@@ -21,7 +24,8 @@ using StateArrays = std::array<void*, 2>;
 
 /// A torch::optim optimizer that steps its parameters in one parallel pass over their memory, and
 /// leaves to its base what the pass can't take: parameters that are not float32 or float64 on the
-/// CPU, or have gaps, gradients of another kind, and options that Pass does not know.
+/// CPU, nor float32 on a device for which there is a kernel, or have gaps, gradients of another
+/// kind, and options that Pass does not know.
 ///
 /// Options, state and files are the base's.
 ///
@@ -34,6 +38,7 @@ using StateArrays = std::array<void*, 2>;
 ///         - `static std::array<at::Tensor*, n> tensors(State&)`, n at most 2
 ///         - `static Rule next(State*, const Options&, bool first)`, null without state
 ///         - `static void step(T* p, const T* g, const StateArrays&, begin, end, const Rule&, isa)`
+///         - `static auto device_step()`, the function of kernels::DeviceKernels, or null
 template <class Base, class Pass>
 class FusedOptimizer : public Base {
  public:
@@ -85,7 +90,8 @@ class FusedOptimizer : public Base {
 
   struct Batch {
     std::vector<Item> items;
-    ArrayBlocks blocks;
+    ArrayBlocks blocks;  // of the items, those on devices being empty
+    DeviceSteps<typename Pass::Rule> device_steps;
     std::unordered_set<const void*> seen;
   };
 
@@ -105,14 +111,17 @@ class FusedOptimizer : public Base {
   };
 
   static bool fits(const at::Tensor& x, const at::Tensor& parameter) {
-    return x.defined() && x.is_cpu() && x.layout() == at::kStrided && !x.is_neg() &&
-           x.scalar_type() == parameter.scalar_type() && x.sizes() == parameter.sizes();
+    return x.defined() && x.device() == parameter.device() && x.layout() == at::kStrided &&
+           !x.is_neg() && x.scalar_type() == parameter.scalar_type() &&
+           x.sizes() == parameter.sizes();
   }
 
   /// False, with nothing changed, if the base is to step this parameter.
   bool add(const at::Tensor& parameter, const typename Pass::Options& options, Batch& batch) {
     // One that is listed twice, or shares another's memory, steps after the pass: in turn.
-    if (!Pass::takes(options) || !is_dense(parameter) || !fits(parameter.grad(), parameter) ||
+    const bool on_device = is_dense_on_device(parameter) && Pass::device_step() != nullptr;
+    if (!Pass::takes(options) || !(on_device || is_dense(parameter)) ||
+        !fits(parameter.grad(), parameter) ||
         !batch.seen.insert(parameter.const_data_ptr()).second) {
       return false;
     }
@@ -141,7 +150,14 @@ class FusedOptimizer : public Base {
     const at::Tensor gradient = laid_out_like(parameter.grad(), parameter);
     batch.items.push_back({parameter, gradient, parameter.mutable_data_ptr(),
                            gradient.const_data_ptr(), arrays, Pass::next(state, options, first)});
-    batch.blocks.add(parameter.numel());
+    batch.blocks.add(on_device ? 0 : parameter.numel());
+    if (on_device) {
+      const Item& item = batch.items.back();
+      batch.device_steps.add(
+          device_number(parameter), item.rule,
+          {static_cast<float*>(item.p), static_cast<const float*>(item.g),
+           static_cast<float*>(arrays[0]), static_cast<float*>(arrays[1]), parameter.numel()});
+    }
     return true;
   }
 
@@ -158,6 +174,7 @@ class FusedOptimizer : public Base {
                        begin, end, item.rule, isa);
           }
         });
+    batch.device_steps.run(Pass::device_step());
     for (const Item& item : batch.items) {
       // Autograd must see that the values it saved are gone.
       item.parameter.unsafeGetTensorImpl()->bump_version();

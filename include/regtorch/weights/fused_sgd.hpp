@@ -8,6 +8,7 @@
 #include <ATen/ops/full_like.h>
 #include <torch/optim/sgd.h>
 
+#include "regtorch/kernels/device_kernels.hpp"
 #include "regtorch/kernels/sgd_step.hpp"
 #include "regtorch/kernels/simd.hpp"
 #include "regtorch/weights/fused_optimizer.hpp"
@@ -47,6 +48,8 @@ struct SgdPass {
                    std::int64_t end, const Rule& rule, kernels::Isa isa) {
     kernels::sgd_step(p, g, static_cast<T*>(states[0]), begin, end, rule, isa);
   }
+
+  static auto device_step() { return kernels::device_kernels().sgd_step; }
 };
 
 }  // namespace detail
@@ -68,8 +71,9 @@ struct SgdPass {
 /// number of threads.
 ///
 /// Float32 and float64 parameters on the CPU take the pass, in any dense layout, whatever the
-/// layout of their gradients. All others (bfloat16, float16, CUDA, views with gaps, sparse
-/// gradients) take torch::optim's own step, with its results and its errors.
+/// layout of their gradients; float32 ones on CUDA too where the component regtorch::cuda is
+/// linked, many in one launch. All others (bfloat16, float16, views with gaps, sparse gradients)
+/// take torch::optim's own step, with its results and its errors.
 ///
 /// @throws c10::Error, from torch::optim, for an option out of range
 ///

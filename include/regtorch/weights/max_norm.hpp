@@ -13,8 +13,11 @@
 
 #include "regtorch/core/check.hpp"
 #include "regtorch/core/dense_arrays.hpp"
+#include "regtorch/core/device_arrays.hpp"
+#include "regtorch/kernels/device_kernels.hpp"
 #include "regtorch/kernels/norms.hpp"
 #include "regtorch/kernels/simd.hpp"
+#include "regtorch/weights/device_norms.hpp"
 #include "regtorch/weights/parameters.hpp"
 
 namespace regtorch {
@@ -84,9 +87,12 @@ inline void max_norm_(const Parameters& parameters, double max_norm) {
   }
   const at::NoGradGuard no_grad;
   const auto& weights = parameters.tensors();
-  if (detail::are_dense_and_apart(weights) &&
+  const bool on_cpu = detail::are_dense_and_apart(weights);
+  if ((on_cpu || (kernels::device_kernels().max_norm != nullptr &&
+                  detail::are_dense_on_device_and_apart(weights))) &&
       std::all_of(weights.begin(), weights.end(), detail::has_whole_filters)) {
-    return detail::dense_max_norm(weights, max_norm);
+    return on_cpu ? detail::dense_max_norm(weights, max_norm)
+                  : detail::max_norm_on_device(weights, max_norm);
   }
   for (auto parameter : parameters.tensors()) {
     parameter.renorm_(2, 0, max_norm);
