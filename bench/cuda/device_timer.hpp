@@ -46,7 +46,7 @@ class DeviceTimer {
   /// Runs `work` as often as Google Benchmark wants, after once to warm up.
   /// @param bytes  that a turn has to move
   template <class Work>
-  void run(benchmark::State& state, std::int64_t bytes, const Work& work) {
+  void run(benchmark::State& state, std::int64_t bytes, Work work) {
     const cudaStream_t stream = c10::cuda::getCurrentCUDAStream();
     work();  // takes from the caching allocator what the others then take from it
     for (auto _ : state) {
