@@ -315,7 +315,7 @@ TEST_CASE("a wrong state changes nothing and names the entry", "[stopping]") {
     return error_of([&] { stopper.load_state_dict(bad); });
   };
   CHECK(contains(error_with("best", {}), "got no entry best"));
-  CHECK(contains(error_with("best", torch::tensor(1)), "wanted Double [] as the entry best"));
+  CHECK(contains(error_with("best", torch::tensor(1)), "wanted Double [1] as the entry best"));
   CHECK(contains(error_with("checks", torch::tensor({1, 2})), "wanted Long [5]"));
   CHECK(contains(error_with("checks", torch::tensor({1, 1, 1, 9, 0})), "wanted counts of checks"));
   CHECK(contains(error_with("checks", torch::tensor({1, 1, -1, 0, 0})), "wanted counts of checks"));

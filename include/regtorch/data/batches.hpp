@@ -16,6 +16,8 @@
 #include <torch/arg.h>
 
 #include "regtorch/core/key.hpp"
+#include "regtorch/core/state_values.hpp"
+#include "regtorch/core/tensor_dict.hpp"
 #include "regtorch/data/shuffle.hpp"
 #include "regtorch/data/subset.hpp"
 #include "regtorch/transforms/mixing.hpp"
@@ -109,6 +111,25 @@ class Batches {
   /// Makes `pass` the next one, to repeat a pass or to go on where another program stopped.
   void next_pass(std::uint64_t pass) { next_pass_ = pass; }
 
+  /// "seed" and "next_pass", int64 [1], for a checkpoint.
+  TensorDict state_dict() const {
+    TensorDict state;
+    for (const auto& [name, value] :
+         {std::pair("seed", seed_), std::pair("next_pass", next_pass_)}) {
+      state.insert(name,
+                   regtorch::detail::to_tensor(std::vector{static_cast<std::int64_t>(value)}));
+    }
+    return state;
+  }
+  /// Makes the next pass the one that was next where state_dict() was called, with that seed.
+  /// @throws c10::Error, with nothing changed, if `state` is not what that gives
+  void load_state_dict(const TensorDict& state) {
+    const regtorch::detail::StateReader reader("Batches", state);
+    const auto seed = reader.integers("seed", 1)[0];
+    next_pass_ = reader.counts("next_pass", 1)[0];
+    seed_ = static_cast<std::uint64_t>(seed);
+  }
+
   /// One pass, from its first batch on.
   class Iterator {
    public:
@@ -130,6 +151,11 @@ class Batches {
       return *this;
     }
     void operator++(int) { ++*this; }
+    /// Goes over so many batches without making them.
+    void skip(std::int64_t batches) {
+      position_ += batches;
+      make();
+    }
     bool operator==(std::default_sentinel_t) const { return position_ >= batches_->size(); }
 
     /// The pass's.

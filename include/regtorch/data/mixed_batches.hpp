@@ -41,6 +41,10 @@ class MixedBatches {
   /// The batches as they are before they are mixed.
   Batches& batches() { return batches_; }
 
+  /// Those of the batches.
+  TensorDict state_dict() const { return batches_.state_dict(); }
+  void load_state_dict(const TensorDict& state) { batches_.load_state_dict(state); }
+
   /// One pass, from its first batch on.
   class Iterator {
    public:
@@ -61,6 +65,11 @@ class MixedBatches {
       return *this;
     }
     void operator++(int) { ++*this; }
+    /// Goes over so many batches without making them.
+    void skip(std::int64_t batches) {
+      plain_.skip(batches);
+      make();
+    }
     bool operator==(std::default_sentinel_t end) const { return plain_ == end; }
 
    private:

@@ -60,6 +60,11 @@ class DirectionalDisturbLabelImpl : public torch::nn::Cloneable<DirectionalDistu
     return at::where(sure, disturbed, labels);
   }
 
+  /// DisturbLabel's.
+  TensorDict state_dict() const { return disturb->state_dict(); }
+  /// @throws what DisturbLabel's throws
+  void load_state_dict(const TensorDict& state) { disturb->load_state_dict(state); }
+
   DisturbLabel disturb{nullptr};
 
  private:

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <ostream>
+#include <vector>
 
 #include <ATen/Dispatch.h>
 #include <ATen/TensorOperators.h>
@@ -19,6 +20,8 @@
 #include "regtorch/core/device_memory.hpp"
 #include "regtorch/core/key.hpp"
 #include "regtorch/core/parallel_for.hpp"
+#include "regtorch/core/state_values.hpp"
+#include "regtorch/core/tensor_dict.hpp"
 #include "regtorch/kernels/device_kernels.hpp"
 #include "regtorch/kernels/disturb_value.hpp"
 
@@ -122,6 +125,18 @@ class DisturbValueImpl : public torch::nn::Cloneable<DisturbValueImpl> {
   }
 
   const DisturbValueOptions& options() const { return options_; }
+
+  /// "calls", int64 [1]: how many calls drew from the seed given, for a checkpoint.
+  TensorDict state_dict() const {
+    TensorDict state;
+    state.insert("calls", detail::to_tensor(std::vector{static_cast<std::int64_t>(calls_)}));
+    return state;
+  }
+  /// Goes on with the call at which state_dict() was called.
+  /// @throws c10::Error, with nothing changed, if `state` is not what that gives
+  void load_state_dict(const TensorDict& state) {
+    calls_ = detail::StateReader("DisturbValue", state).counts("calls", 1)[0];
+  }
 
  private:
   Key next_key() {

@@ -4,13 +4,15 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_set>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include <ATen/MemoryOverlap.h>
+#include <ATen/core/DimVector.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
@@ -44,7 +46,7 @@ inline TensorDict state_dict_of(const torch::nn::Module& module) {
 
 /// Whether a tensor's values lie in memory, where its strides say.
 inline bool has_values_in_memory(const at::Tensor& tensor) {
-  return tensor.layout() == c10::kStrided && !tensor.is_meta();
+  return tensor.defined() && tensor.layout() == c10::kStrided && !tensor.is_meta();
 }
 
 /// The bytes of the whole storage of a tensor, on the CPU.
@@ -54,33 +56,41 @@ inline at::Tensor storage_bytes(const at::Tensor& tensor) {
   return bytes.set_(tensor.storage(), 0, {size}, {1}).cpu();
 }
 
-/// Why a file's entries cannot be copied into a model's, a line for each kind; "" if they can.
-inline std::string mismatches(const TensorDict& model, const StateDictFile& file) {
+/// What there is to load under a name.
+struct LoadableEntry {
+  std::string_view name;
+  std::optional<at::DimVector> sizes;  ///< none: it is no tensor
+};
+
+/// Why entries cannot be copied into a model's, a line for each kind; "" if they can.
+/// @param source  what they are in, for the message
+inline std::string mismatches(const TensorDict& model, const std::vector<LoadableEntry>& entries,
+                              const char* source) {
   std::map<std::string_view, std::string> lists;
   const auto add = [&](std::string_view kind, const auto&... parts) {
     lists[kind] += c10::str(lists[kind].empty() ? "" : ", ", parts...);
   };
-  std::unordered_set<std::string_view> names;
+  std::unordered_map<std::string_view, const LoadableEntry*> by_name;
+  for (const auto& entry : entries) {
+    by_name.emplace(entry.name, &entry);
+    if (!model.contains(std::string(entry.name))) {
+      add("unexpected", entry.name);
+    }
+  }
   for (const auto& own : model) {
     const auto& name = own.key();
     const auto& tensor = own.value();
-    names.insert(name);
-    const auto* entry = file.find(name);
-    if (entry == nullptr) {
+    const auto found = by_name.find(name);
+    if (found == by_name.end()) {
       add("missing", name);
-    } else if (entry->tensor == nullptr) {
+    } else if (const auto& sizes = found->second->sizes; !sizes.has_value()) {
       add("not a tensor", name);
-    } else if (const auto sizes = file.sizes(*entry->tensor); tensor.sizes() != sizes) {
-      add("of another shape", name, " (", c10::IntArrayRef(sizes), " in the file, ", tensor.sizes(),
-          " in the model)");
+    } else if (tensor.sizes() != *sizes) {
+      add("of another shape", name, " (", c10::IntArrayRef(*sizes), " in the ", source, ", ",
+          tensor.sizes(), " in the model)");
     } else if (!has_values_in_memory(tensor) ||
                at::has_internal_overlap(tensor) == at::MemOverlap::Yes) {
       add("cannot be written in the model", name);
-    }
-  }
-  for (const auto& entry : file.entries()) {
-    if (!names.contains(entry.name)) {
-      add("unexpected", entry.name);
     }
   }
   std::string text;
@@ -192,8 +202,14 @@ inline TensorDict load_state_dict(const std::filesystem::path& path) {
 inline void load_state_dict(torch::nn::Module& module, const std::filesystem::path& path) {
   const std::string where = "load_state_dict: " + path.string();
   detail::StateDictFile file(path, where);
+  std::vector<detail::LoadableEntry> entries;
+  for (const auto& entry : file.entries()) {
+    entries.push_back({entry.name, entry.tensor == nullptr
+                                       ? std::nullopt
+                                       : std::make_optional(file.sizes(*entry.tensor))});
+  }
   auto model = detail::state_dict_of(module);
-  const auto mismatches = detail::mismatches(model, file);
+  const auto mismatches = detail::mismatches(model, entries, "file");
   TORCH_CHECK(mismatches.empty(), where, " does not fit the model:", mismatches);
 
   // All values are read before the first one is written.
@@ -204,6 +220,34 @@ inline void load_state_dict(torch::nn::Module& module, const std::filesystem::pa
   const at::NoGradGuard no_grad;
   for (std::size_t i = 0; i < model.size(); ++i) {
     model[i].value().copy_(values[i]);
+  }
+}
+
+namespace detail {
+
+/// @throws c10::Error if load_state_dict(module, state) would
+inline void check_state_dict(const TensorDict& module, const TensorDict& state) {
+  std::vector<LoadableEntry> entries;
+  for (const auto& entry : state) {
+    TORCH_CHECK(has_values_in_memory(entry.value()), "load_state_dict: wanted a dense tensor as ",
+                entry.key(), ", got ", describe(entry.value()));
+    entries.push_back({entry.key(), at::DimVector(entry.value().sizes())});
+  }
+  const auto found = mismatches(module, entries, "dict");
+  TORCH_CHECK(found.empty(), "load_state_dict: the dict does not fit the model:", found);
+}
+
+}  // namespace detail
+
+/// Copies tensors by name into a module's parameters and buffers, as load_state_dict of a file.
+/// @throws c10::Error, with the module unchanged, naming every entry that is missing, unexpected or
+///         of another shape
+inline void load_state_dict(torch::nn::Module& module, const TensorDict& state) {
+  auto model = detail::state_dict_of(module);
+  detail::check_state_dict(model, state);
+  const at::NoGradGuard no_grad;
+  for (auto& entry : model) {
+    entry.value().copy_(state[entry.key()]);
   }
 }
 

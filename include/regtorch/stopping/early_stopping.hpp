@@ -111,9 +111,8 @@ class EarlyStopping {
   TensorDict state_dict() const { return state_.to_tensors(); }
   /// Goes on where the EarlyStopping stood that `tensors` are of; the options stay this one's. The
   /// next fit does not begin anew then.
-  /// @throws c10::Error, with nothing changed, naming an entry that is missing, unknown or wrong;
-  /// and
-  ///         if there are no best weights, but restore_best_weights is set
+  /// @throws c10::Error, with nothing changed, naming an entry that is missing, unknown or wrong,
+  ///         and if there are no best weights, but restore_best_weights is set
   void load_state_dict(const TensorDict& tensors) {
     auto state = detail::EarlyStoppingState::from_tensors(tensors);
     TORCH_CHECK(
@@ -141,6 +140,7 @@ class EarlyStopping {
   }
   template <class State>
   void on_fit_end(State& state) {
+    loaded_ = false;
     if (options_.restore_best_weights() && has_best()) {
       restore(state.model);
     }
@@ -153,6 +153,7 @@ class EarlyStopping {
   }
 
   bool check(double value, std::int64_t epoch, const torch::nn::Module* model) {
+    loaded_ = false;
     state_.epoch = epoch;
     state_.restored = false;
     state_.reason = epoch <= options_.start_from_epoch() ? StopReason::kNone : judge(value, model);
@@ -191,7 +192,7 @@ class EarlyStopping {
 
   EarlyStoppingOptions options_;
   detail::EarlyStoppingState state_;
-  bool loaded_ = false;  // by load_state_dict, with no fit since
+  bool loaded_ = false;  // by load_state_dict, with no check and no fit since
 };
 
 }  // namespace regtorch

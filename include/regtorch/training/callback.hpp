@@ -15,7 +15,13 @@
 ///
 /// No base class, no virtual calls. Callbacks are called in the order in which they are given;
 /// those that declare `static constexpr bool restores_weights = true` get on_fit_end after all
-/// others, so that every other callback sees the last weights.
+/// others, so that every other callback sees the last weights. A stop by one that declares
+/// `static constexpr bool interrupts = true` is no end of the training: resumed, it goes on.
+///
+/// A callback with members `TensorDict state_dict() const` and
+/// `void load_state_dict(const TensorDict&)` has its state in the Trainer's checkpoints. When a fit
+/// is resumed, hooks for what has begun, on_fit_begin and in the midst of an epoch on_epoch_begin,
+/// are called first, and the state is loaded over what they did.
 namespace regtorch {
 
 namespace detail {
@@ -63,6 +69,15 @@ template <class Callback>
 constexpr bool restores_weights() {
   if constexpr (requires { Callback::restores_weights; }) {
     return Callback::restores_weights;
+  } else {
+    return false;
+  }
+}
+
+template <class Callback>
+constexpr bool interrupts() {
+  if constexpr (requires { Callback::interrupts; }) {
+    return Callback::interrupts;
   } else {
     return false;
   }

@@ -2,13 +2,16 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/zeros.h>
+#include <ATen/ops/scalar_tensor.h>
 
 #include "regtorch/core/autocast.hpp"
 #include "regtorch/core/module.hpp"
+#include "regtorch/core/state_values.hpp"
+#include "regtorch/core/tensor_dict.hpp"
 #include "regtorch/training/batch_range.hpp"
 
 namespace regtorch {
@@ -45,6 +48,22 @@ class EvaluationSums {
             static_cast<double>(correct_.item<std::int64_t>()) / count, samples_};
   }
 
+  /// "loss", float64 [1]; "counts", int64 [2]: correct, samples.
+  TensorDict state_dict() const {
+    TensorDict state;
+    state.insert("loss", to_tensor(std::vector{loss_.item<double>()}));
+    state.insert("counts", to_tensor(std::vector{correct_.item<std::int64_t>(), samples_}));
+    return state;
+  }
+  /// @throws c10::Error, with nothing changed, if `state` is not what state_dict() gives
+  void load_state_dict(const TensorDict& state) {
+    const StateReader reader("EvaluationSums", state);
+    const auto counts = reader.integers("counts", 2);
+    loss_ = at::scalar_tensor(reader.doubles("loss", 1)[0], at::kDouble);
+    correct_ = at::scalar_tensor(counts[0], at::kLong);
+    samples_ = counts[1];
+  }
+
  private:
   void add(const at::Tensor& loss, const at::Tensor& correct, std::int64_t samples) {
     loss_ = samples_ == 0 ? loss : loss_ + loss;
@@ -57,10 +76,10 @@ class EvaluationSums {
   std::int64_t samples_ = 0;
 };
 
-/// The type of device that a model's parameters are on.
-inline c10::DeviceType device_type_of(const torch::nn::Module& module) {
+/// The device that a model's parameters are on.
+inline c10::Device device_of(const torch::nn::Module& module) {
   const auto parameters = module.parameters();
-  return parameters.empty() ? c10::kCPU : parameters.front().device().type();
+  return parameters.empty() ? c10::Device(c10::kCPU) : parameters.front().device();
 }
 
 }  // namespace detail
@@ -80,7 +99,7 @@ Evaluation evaluate(Model& model, Batches&& batches, Criterion&& criterion,
   const KeepMode keep_mode(module);
   const at::NoGradGuard no_grad;
   module.eval();
-  const c10::DeviceType device = detail::device_type_of(module);
+  const c10::DeviceType device = detail::device_of(module).type();
   detail::EvaluationSums sums;
   for (auto& batch : batches) {
     const Autocast region(device, autocast);

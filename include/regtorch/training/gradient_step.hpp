@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -10,6 +11,8 @@
 #include <ATen/ops/_foreach_mul.h>
 #include <torch/optim/optimizer.h>
 
+#include "regtorch/core/state_values.hpp"
+#include "regtorch/core/tensor_dict.hpp"
 #include "regtorch/training/trainer_options.hpp"
 #include "regtorch/weights/clip_grad.hpp"
 
@@ -53,6 +56,37 @@ class GradientStep {
     optimizer_.step();
     batches_ = 0;
     return true;
+  }
+
+  /// Of gradients that wait for a step: "waiting", int64 [2]: batches, samples; and
+  /// "gradients.<i>". Empty if there are none.
+  TensorDict state_dict() const {
+    TensorDict state;
+    if (batches_ > 0) {
+      state.insert("waiting", to_tensor(std::vector{batches_, samples_}));
+      const auto parameters = this->parameters();
+      for (std::size_t i = 0; i < parameters.size(); ++i) {
+        if (const at::Tensor& gradient = parameters[i].grad(); gradient.defined()) {
+          state.insert(c10::str("gradients.", i), gradient);
+        }
+      }
+    }
+    return state;
+  }
+  /// @throws c10::Error if `state` is not what state_dict() gives with the same parameters
+  void load_state_dict(const TensorDict& state) {
+    if (state.is_empty()) {
+      return;
+    }
+    const auto waiting = StateReader("Trainer", state).integers("waiting", 2);
+    auto parameters = this->parameters();
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      const auto* gradient = state.find(c10::str("gradients.", i));
+      parameters[i].mutable_grad() =
+          gradient == nullptr ? at::Tensor() : gradient->to(parameters[i].device());
+    }
+    batches_ = waiting[0];
+    samples_ = waiting[1];
   }
 
  private:

@@ -15,8 +15,10 @@
 #include <unistd.h>
 
 #include "regtorch/core/monitor_mode.hpp"
+#include "regtorch/core/tensor_dict.hpp"
 #include "regtorch/models/state_dict.hpp"
 #include "regtorch/training/file_name_pattern.hpp"
+#include "regtorch/training/kept_file.hpp"
 #include "regtorch/training/model_checkpoint_options.hpp"
 #include "regtorch/training/new_file.hpp"
 #include "regtorch/training/training_state.hpp"
@@ -67,43 +69,33 @@ class ModelCheckpoint {
       : ModelCheckpoint(ModelCheckpointOptions(std::move(path_pattern))) {}
 
   /// The best value saved in this fit; infinity, or minus infinity for kMax, before there is one.
-  double best() const {
-    return has_best() ? kept_.front().saved.value : worst_value(options_.mode());
-  }
+  double best() const { return has_best() ? kept_.front().value : worst_value(options_.mode()); }
   /// Its file; empty before there is one.
   std::filesystem::path best_path() const {
-    return has_best() ? kept_.front().saved.path : std::filesystem::path();
+    return has_best() ? kept_.front().path : std::filesystem::path();
   }
   /// The files of this fit that are kept, the best first; where none is judged, in order.
   std::vector<Saved> saved() const {
     std::vector<Saved> result;
     result.reserve(kept_.size());
     for (const auto& kept : kept_) {
-      result.push_back(kept.saved);
+      result.push_back({kept.path, kept.epoch, kept.value});
     }
     return result;
   }
+
+  /// Which files are kept, for a checkpoint of the training.
+  TensorDict state_dict() const { return detail::to_tensors(kept_); }
+  /// Goes on with those files; one that has been replaced or changed since is left alone.
+  /// @throws c10::Error, with nothing changed, if `state` is not what state_dict() gives
+  void load_state_dict(const TensorDict& state) { kept_ = detail::kept_files_of(state); }
 
   /// Forgets earlier fits, whose files stay, and finds out now what would fail after hours.
   /// @throws c10::Error if the folder cannot be made or written to, a folder or device has the
   ///         file's name, or the name is too long
   void on_fit_begin(TrainingState& state) {
     kept_.clear();
-    const auto folder = pattern_.folder();
-    std::error_code error;
-    std::filesystem::create_directories(folder, error);
-    TORCH_CHECK(!error, "ModelCheckpoint: could not create the folder ", folder.string(), ": ",
-                error.message());
-    const detail::NewFile probe(folder);  // which throws, or is removed again
-    const auto path = pattern_.longest(state.epochs);
-    const auto type = std::filesystem::status(path, error).type();
-    TORCH_CHECK(type != std::filesystem::file_type::none, "ModelCheckpoint: could not write ",
-                path.string(), ": ", error.message());
-    TORCH_CHECK(
-        !pattern_.is_fixed() || type == std::filesystem::file_type::regular ||
-            type == std::filesystem::file_type::not_found,
-        "ModelCheckpoint: wanted a file as ", path.string(), ", got ",
-        type == std::filesystem::file_type::directory ? "a folder" : "a device or the like");
+    detail::check_can_write("ModelCheckpoint", pattern_.longest(state.epochs), pattern_.is_fixed());
   }
 
   /// Saves the weights if the epoch is one to keep.
@@ -127,10 +119,7 @@ class ModelCheckpoint {
   }
 
  private:
-  struct Kept {
-    Saved saved;
-    detail::FileIdentity identity;
-  };
+  using Kept = detail::KeptFile;
 
   bool judges() const { return options_.save_top_k().has_value(); }
   bool has_best() const { return judges() && !kept_.empty(); }
@@ -138,9 +127,9 @@ class ModelCheckpoint {
 
   /// For error messages.
   std::string what_is_kept() const {
-    return kept_.empty() ? "nothing was saved in this fit"
-                         : c10::str(kept_.front().saved.path.string(), " still holds epoch ",
-                                    kept_.front().saved.epoch);
+    return kept_.empty()
+               ? "nothing was saved in this fit"
+               : c10::str(kept_.front().path.string(), " still holds epoch ", kept_.front().epoch);
   }
 
   bool wants(double value, const TrainingState& state) const {
@@ -155,20 +144,20 @@ class ModelCheckpoint {
     }
     const auto& threshold = options_.initial_value_threshold();
     return (!threshold.has_value() || is_better(value, *threshold, options_.mode())) &&
-           (!is_full() || is_better(value, kept_.back().saved.value, options_.mode()));
+           (!is_full() || is_better(value, kept_.back().value, options_.mode()));
   }
 
   void save(double value, const TrainingState& state) {
     detail::NewFile file(pattern_.folder());
     save_state_dict(state.model, file.path());
-    Kept kept{{{}, state.epoch, value}, detail::FileIdentity(file.path())};
-    kept.saved.path = give_name(file, state);
+    Kept kept{{}, state.epoch, value, detail::FileIdentity(file.path())};
+    kept.path = give_name(file, state);
     if (is_full()) {
       remove(kept_.back());  // which is gone already if its name was taken over
       kept_.pop_back();
     }
     const auto place = std::find_if(kept_.begin(), kept_.end(), [&](const Kept& other) {
-      return is_better(value, other.saved.value, options_.mode());
+      return is_better(value, other.value, options_.mode());
     });
     kept_.insert(place, std::move(kept));
   }
@@ -179,7 +168,7 @@ class ModelCheckpoint {
       auto path = pattern_.path(state.epoch, state.metrics, version);
       // The file that has to go anyway may have the name: two values may look alike.
       const bool superseded =
-          is_full() && kept_.back().saved.path == path && kept_.back().identity.is_still_at(path);
+          is_full() && kept_.back().path == path && kept_.back().identity.is_still_at(path);
       if (pattern_.is_fixed() || superseded) {
         file.rename(path);
         return path;
@@ -191,7 +180,7 @@ class ModelCheckpoint {
   }
 
   static void remove(const Kept& kept) {
-    const auto& path = kept.saved.path;
+    const auto& path = kept.path;
     if (kept.identity.is_still_at(path) && ::unlink(path.c_str()) != 0) {
       TORCH_WARN("ModelCheckpoint: could not remove ", path.string(), ": ",
                  std::generic_category().message(errno));

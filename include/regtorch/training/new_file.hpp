@@ -1,8 +1,11 @@
 #pragma once
 
+#include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <system_error>
 
@@ -20,22 +23,37 @@ class FileIdentity {
  public:
   /// @throws c10::Error naming the path and the system's reason
   explicit FileIdentity(const std::filesystem::path& path) {
-    TORCH_CHECK(::lstat(path.c_str(), &status_) == 0, "could not look at ", path.string(), ": ",
+    const auto numbers = numbers_of(path);
+    TORCH_CHECK(numbers.has_value(), "could not look at ", path.string(), ": ",
                 std::generic_category().message(errno));
+    numbers_ = *numbers;
   }
+  using Numbers = std::array<std::int64_t, 5>;
+  /// One that was looked at before, in another process.
+  explicit FileIdentity(const Numbers& numbers) : numbers_(numbers) {}
 
-  bool is_still_at(const std::filesystem::path& path) const {
-    struct stat now {};
-    // An inode's number is soon used again, so size and time count too.
-    return ::lstat(path.c_str(), &now) == 0 && now.st_dev == status_.st_dev &&
-           now.st_ino == status_.st_ino && now.st_size == status_.st_size &&
-           now.st_mtim.tv_sec == status_.st_mtim.tv_sec &&
-           now.st_mtim.tv_nsec == status_.st_mtim.tv_nsec;
-  }
+  const Numbers& numbers() const { return numbers_; }
+
+  bool is_still_at(const std::filesystem::path& path) const { return numbers_of(path) == numbers_; }
 
  private:
-  struct stat status_ {};
+  /// Device and inode, and since an inode's number is soon used again, size and time.
+  static std::optional<Numbers> numbers_of(const std::filesystem::path& path) {
+    struct stat now {};
+    if (::lstat(path.c_str(), &now) != 0) {
+      return std::nullopt;
+    }
+    return Numbers{static_cast<std::int64_t>(now.st_dev), static_cast<std::int64_t>(now.st_ino),
+                   now.st_size, now.st_mtim.tv_sec, now.st_mtim.tv_nsec};
+  }
+
+  Numbers numbers_;
 };
+
+/// The folder that a file is in.
+inline std::filesystem::path folder_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : ".";
+}
 
 /// A file under a name that nobody else has, until it is whole and given its own; removed if it
 /// never is.
@@ -92,5 +110,27 @@ class NewFile {
  private:
   std::filesystem::path path_;
 };
+
+/// Finds out now what would fail after hours: makes the folder, and writes to it.
+///
+/// @param who       begins every error message
+/// @param replaces  whether the file is to replace one of that name
+/// @throws c10::Error if the folder cannot be made or written to, a folder or device has the
+///         file's name and is to be replaced, or the name is too long
+inline void check_can_write(const char* who, const std::filesystem::path& path, bool replaces) {
+  const auto folder = folder_of(path);
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  TORCH_CHECK(!error, who, ": could not create the folder ", folder.string(), ": ",
+              error.message());
+  const NewFile probe(folder);  // which throws, or is removed again
+  const auto type = std::filesystem::status(path, error).type();
+  TORCH_CHECK(type != std::filesystem::file_type::none, who, ": could not write ", path.string(),
+              ": ", error.message());
+  TORCH_CHECK(!replaces || type == std::filesystem::file_type::regular ||
+                  type == std::filesystem::file_type::not_found,
+              who, ": wanted a file as ", path.string(), ", got ",
+              type == std::filesystem::file_type::directory ? "a folder" : "a device or the like");
+}
 
 }  // namespace regtorch::detail

@@ -52,6 +52,7 @@ class StopOnInterrupt {
   bool interrupted() const { return flag(); }
 
   // As a callback.
+  static constexpr bool interrupts = true;
   bool on_batch_end(TrainingState& /*state*/) { return interrupted(); }
   bool on_epoch_end(TrainingState& /*state*/) { return interrupted(); }
 

@@ -9,6 +9,8 @@
 #include <c10/util/Exception.h>
 #include <torch/arg.h>
 
+#include "regtorch/training/training_checkpoint_options.hpp"
+
 namespace regtorch {
 
 /// How Trainer trains.
@@ -26,6 +28,8 @@ struct TrainerOptions {
   TORCH_ARG(double, clip_grad_norm) = std::numeric_limits<double>::infinity();
   /// Before a step, clamp each element of the gradients to plus or minus this; default infinity.
   TORCH_ARG(double, clip_grad_value) = std::numeric_limits<double>::infinity();
+  /// Save all that a fit goes on from, for Trainer::resume; default: do not.
+  TORCH_ARG(TrainingCheckpointOptions, checkpoint);
 };
 
 namespace detail {
@@ -46,6 +50,7 @@ inline void check_options(const TrainerOptions& options) {
                     options.clip_grad_value());
   TORCH_CHECK_VALUE(std::isinf(options.clip_grad_norm()) || std::isinf(options.clip_grad_value()),
                     "Trainer: wanted clip_grad_norm or clip_grad_value, got both");
+  check_options(options.checkpoint());
 }
 
 }  // namespace detail
