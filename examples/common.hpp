@@ -41,8 +41,10 @@ struct Settings {
   bool bf16 = false;
   std::uint64_t seed = 0;
   int threads = 0;
+  bool resume = false;
   std::filesystem::path out;  // of each experiment its own: none overwrites another's results
 
+  std::filesystem::path checkpoint() const { return out / "training.pt"; }
   std::optional<torch::ScalarType> autocast() const {
     return bf16 ? std::make_optional(torch::kBFloat16) : std::nullopt;
   }
@@ -79,6 +81,8 @@ inline void add_stopping_flags(CLI::App& app, Settings& settings) {
       ->check(CLI::NonNegativeNumber);
   app.add_option("--remember-below", settings.remember_below,
                  "validation loss from which on the best weights are remembered");
+  app.add_flag("--resume", settings.resume,
+               "go on from training.pt in the output folder, which each epoch and Ctrl-C write");
 }
 
 /// Training, validation and test images.
@@ -132,6 +136,14 @@ inline torch::nn::AnyModule make_model(const Settings& settings, const Data& dat
   model.ptr()->to(torch::Device(settings.device));
   rt::to_channels_last(*model.ptr());
   return model;
+}
+
+/// How programs with one fit train it.
+inline rt::TrainerOptions trainer_options(const Settings& settings) {
+  return rt::TrainerOptions()
+      .epochs(settings.epochs)
+      .autocast(settings.autocast())
+      .checkpoint(settings.checkpoint());
 }
 
 /// Batches for training: a new order in every pass.
@@ -228,8 +240,9 @@ inline void write_summary(const Experiment& experiment, torch::nn::AnyModule& mo
 }
 
 /// Fits, and writes what every experiment shows to the output folder: each better epoch's weights
-/// at once (best.pt), the epochs as a table and as JSON, the losses as pictures, of all epochs and
-/// of the first 15, the outcome (summary.json) and the weights of the last epoch (last.pt).
+/// at once (best.pt), after each epoch what --resume goes on from (training.pt), the epochs as a
+/// table and as JSON, the losses as pictures, of all epochs and of the first 15, the outcome
+/// (summary.json) and the weights of the last epoch (last.pt).
 ///
 /// @param train      batches for training
 /// @param stopper    keeps the best weights
@@ -243,6 +256,9 @@ void fit_and_report(const Experiment& experiment, torch::nn::AnyModule& model, T
   auto validation = evaluation_batches(settings, data.validation, normalize());
   rt::ModelCheckpoint checkpoint(rt::ModelCheckpointOptions(settings.out / "best.pt")
                                      .initial_value_threshold(settings.remember_below));
+  if (settings.resume) {
+    trainer.resume(settings.checkpoint());
+  }
   const auto write_history = [&, &out = settings.out] {
     rt::report::write_csv(trainer.history(), out / "history.csv");
     rt::report::write_json(trainer.history(), out / "history.json");

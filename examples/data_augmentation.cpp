@@ -62,8 +62,7 @@ int main(int argc, char** argv) {
     rt::FusedAdam optimizer(model.ptr()->parameters(), torch::optim::AdamOptions(1e-3));
     torch::nn::CrossEntropyLoss
         criterion;  // takes classes, and the probabilities that mixing gives
-    rt::Trainer trainer(model, optimizer, criterion,
-                        rt::TrainerOptions().epochs(settings.epochs).autocast(settings.autocast()));
+    rt::Trainer trainer(model, optimizer, criterion, examples::trainer_options(settings));
 
     auto stopper = examples::stopper(settings);
     const bool mixes = policy == "mixup" || policy == "cutmix";

@@ -24,8 +24,7 @@ int main(int argc, char** argv) {
     auto model = examples::make_model(settings, data);
     rt::FusedAdam optimizer(model.ptr()->parameters(), torch::optim::AdamOptions(1e-3));
     torch::nn::CrossEntropyLoss criterion;
-    rt::Trainer trainer(model, optimizer, criterion,
-                        rt::TrainerOptions().epochs(settings.epochs).autocast(settings.autocast()));
+    rt::Trainer trainer(model, optimizer, criterion, examples::trainer_options(settings));
 
     auto stopper = examples::stopper(settings);
     // The fit ends with the best weights in the model.

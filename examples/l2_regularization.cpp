@@ -59,8 +59,7 @@ int main(int argc, char** argv) {
       const torch::Tensor loss = cross_entropy(logits, labels);
       return penalized ? loss + rt::elastic_net_penalty(*model.ptr(), l1, l2) : loss;
     };
-    rt::Trainer trainer(model, optimizer, criterion,
-                        rt::TrainerOptions().epochs(settings.epochs).autocast(settings.autocast()));
+    rt::Trainer trainer(model, optimizer, criterion, examples::trainer_options(settings));
     trainer.validate_with(cross_entropy);
 
     auto stopper = examples::stopper(settings);

@@ -31,8 +31,7 @@ int main(int argc, char** argv) {
         rt::LabelSmoothingLossOptions(data.train.dataset().num_classes())
             .smoothing(smoothing)
             .spread(all_classes ? rt::Spread::kAllClasses : rt::Spread::kOtherClasses));
-    rt::Trainer trainer(model, optimizer, criterion,
-                        rt::TrainerOptions().epochs(settings.epochs).autocast(settings.autocast()));
+    rt::Trainer trainer(model, optimizer, criterion, examples::trainer_options(settings));
     trainer.validate_with(torch::nn::CrossEntropyLoss());
 
     auto stopper = examples::stopper(settings);
