@@ -34,10 +34,10 @@ namespace regtorch {
 ///
 /// A file is whole or not there at all: it is written under another name, flushed to disk and
 /// renamed, and only then the one that it supersedes is removed. A name without placeholders means
-/// that file, whatever is there: each better epoch replaces it. Any other name that is taken gets
-/// "-v1", "-v2" ... before its extension, so that neither a second run in the same folder nor one
-/// at the same time loses a file. Removed is only a file that this fit wrote and that nobody has
-/// replaced or changed since.
+/// that file, whatever is there, or the one that a symbolic link leads to: each better epoch
+/// replaces it. Any other name that is taken gets "-v1", "-v2" ... before its extension, so that
+/// neither a second run in the same folder nor one at the same time loses a file. Removed is only a
+/// file that this fit wrote and that nobody has replaced or changed since.
 ///
 /// Given after EarlyStopping, which stops for a value that is not finite, it takes such a value as
 /// not to be saved; given before, or alone, as an error.
@@ -94,8 +94,10 @@ class ModelCheckpoint {
     std::filesystem::create_directories(folder, error);
     TORCH_CHECK(!error, "ModelCheckpoint: could not create the folder ", folder.string(), ": ",
                 error.message());
-    const detail::NewFile probe(folder);  // which throws, or is removed again
     const auto path = pattern_.longest(state.epochs);
+    const auto place = detail::follow_links(path);
+    // Which throws, or is removed again.
+    const detail::NewFile probe(place.has_parent_path() ? place.parent_path() : ".");
     const auto type = std::filesystem::status(path, error).type();
     TORCH_CHECK(type != std::filesystem::file_type::none, "ModelCheckpoint: could not write ",
                 path.string(), ": ", error.message());
@@ -159,6 +161,12 @@ class ModelCheckpoint {
   }
 
   void save(double value, const TrainingState& state) {
+    if (pattern_.is_fixed()) {
+      const auto path = pattern_.path(state.epoch, state.metrics);
+      save_state_dict(state.model, path);
+      kept_ = {Kept{{path, state.epoch, value}, detail::FileIdentity(path)}};
+      return;
+    }
     detail::NewFile file(pattern_.folder());
     save_state_dict(state.model, file.path());
     Kept kept{{{}, state.epoch, value}, detail::FileIdentity(file.path())};
@@ -180,7 +188,7 @@ class ModelCheckpoint {
       // The file that has to go anyway may have the name: two values may look alike.
       const bool superseded =
           is_full() && kept_.back().saved.path == path && kept_.back().identity.is_still_at(path);
-      if (pattern_.is_fixed() || superseded) {
+      if (superseded) {
         file.rename(path);
         return path;
       }

@@ -1,10 +1,9 @@
 #pragma once
 
 #include <cerrno>
-#include <cstdlib>
 #include <filesystem>
-#include <string>
 #include <system_error>
+#include <utility>
 
 #include <c10/util/Exception.h>
 #include <sys/stat.h>
@@ -43,12 +42,11 @@ class NewFile {
  public:
   /// @throws c10::Error naming the folder and the system's reason
   explicit NewFile(const std::filesystem::path& folder) {
-    std::string name = (folder / ".regtorch-XXXXXX").string();
-    const int file = ::mkstemp(name.data());
+    auto [file, path] = create_new_file(folder, 0666);
     TORCH_CHECK(file >= 0, "could not write to the folder ", folder.string(), ": ",
                 std::generic_category().message(errno));
     ::close(file);
-    path_ = name;
+    path_ = std::move(path);
   }
   ~NewFile() {
     if (!path_.empty()) {
