@@ -31,5 +31,5 @@ set(CPACK_SOURCE_GENERATOR TGZ)
 set(CPACK_SOURCE_PACKAGE_FILE_NAME regtorch-${PROJECT_VERSION})
 string(REGEX REPLACE "([][+.*()^$?|\\])" "\\\\\\1" root ${PROJECT_SOURCE_DIR})
 set(CPACK_SOURCE_IGNORE_FILES "^${root}/(\\.git|build[^/]*|\\.venv[^/]*|out[^/]*|data)(/|$)"
-                              "/__pycache__(/|$)")
+                              "^${root}/(.*/)?(build|__pycache__)(/|$)")
 include(CPack)

@@ -34,7 +34,7 @@ endfunction()
 set(unpacked "${work}/build/data/c++ (1)/regtorch-${version}")
 set(packages "${unpacked}/build/package")
 
-if(kind STREQUAL make)
+if(kind STREQUAL "make")
   file(REMOVE_RECURSE ${work})
   run(${cpack} --config ${binary}/CPackSourceConfig.cmake -B ${work}/first)
   cmake_path(GET unpacked PARENT_PATH folder)
@@ -51,7 +51,8 @@ if(kind STREQUAL make)
 
   # From there, as a packager would; and none of what lies about there by then is packed again.
   foreach(litter .git/config .venv/bin/python .venv-cuda/bin/python build/test/a.o build-2/a.o
-                 data/cifar-10-batches-bin/data_batch_1.bin out/history.csv tests/__pycache__/a.pyc)
+                 data/cifar-10-batches-bin/data_batch_1.bin out/history.csv tests/__pycache__/a.pyc
+                 cmake/packaging/conan/test_package/build/a.o)
     file(WRITE "${unpacked}/${litter}" "")
   endforeach()
   unset(ENV{Torch_DIR})
@@ -75,15 +76,15 @@ file(REMOVE_RECURSE ${place})
 set(config_folder share/cmake/regtorch)
 set(docs share/doc/regtorch/LICENSE)
 
-if(kind STREQUAL source)
+if(kind STREQUAL "source")
   set(prefix ${place}/prefix)
   run(${CMAKE_COMMAND} --install ${packages} --prefix ${prefix})
 
-elseif(kind STREQUAL tar_gz)
+elseif(kind STREQUAL "tar_gz")
   set(prefix ${place}/regtorch-${version}-headers)
   file(ARCHIVE_EXTRACT INPUT "${packages}/regtorch-${version}-headers.tar.gz" DESTINATION ${place})
 
-elseif(kind STREQUAL deb)
+elseif(kind STREQUAL "deb")
   set(prefix ${place}/usr)
   set(docs share/doc/libregtorch-dev/NEWS.gz share/doc/libregtorch-dev/copyright)
   set(deb "${packages}/libregtorch-dev_${version}_all.deb")
@@ -108,7 +109,7 @@ elseif(kind STREQUAL deb)
     run(${apt_get} install --simulate --no-install-recommends ${deb})
   endif()
 
-elseif(kind STREQUAL vcpkg)
+elseif(kind STREQUAL "vcpkg")
   set(prefix ${place}/packages/regtorch_x64-linux)
   set(config_folder share/regtorch)
   set(docs share/regtorch/copyright share/regtorch/usage)
@@ -134,7 +135,7 @@ elseif(kind STREQUAL vcpkg)
     endif()
   endforeach()
 
-elseif(kind STREQUAL conan)
+elseif(kind STREQUAL "conan")
   set(docs licenses/LICENSE ${docs})
   set(ENV{CONAN_HOME} ${place}/home)
   set(ENV{Torch_DIR} ${torch_dir})
@@ -142,7 +143,9 @@ elseif(kind STREQUAL conan)
   set(ENV{CMAKE_CXX_COMPILER_LAUNCHER} "${launcher}")
   run(${conan} profile detect)
   run(${conan} create "${unpacked}/cmake/packaging/conan" --no-remote -s compiler.cppstd=20
-      -c tools.cmake.cmaketoolchain:generator=${generator} --format=json --out-file=${place}/made.json)
+      -c tools.cmake.cmaketoolchain:generator=${generator}
+      -c tools.cmake.cmake_layout:test_folder=${place}/test --format=json
+      --out-file=${place}/made.json)
   file(READ ${place}/made.json made)
   string(JSON prefix GET "${made}" graph nodes 1 package_folder)
   string(JSON reference GET "${made}" graph nodes 1 ref)
@@ -182,7 +185,7 @@ endforeach()
 
 # --- a program that uses it, with -O2 and nothing else ------------------------------------------
 
-if(kind STREQUAL conan)
+if(kind STREQUAL "conan")
   return()  # which has built and run it
 endif()
 set(ENV{CMAKE_CXX_COMPILER_LAUNCHER} "${launcher}")

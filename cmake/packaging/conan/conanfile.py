@@ -30,8 +30,9 @@ class Regtorch(ConanFile):
                                 if line.startswith("#define REGTORCH_VERSION_"))
 
     def export_sources(self):
-        for pattern in "CMakeLists.txt", "LICENSE", "CHANGELOG.md", "cmake/*", "include/*":
-            copy(self, pattern, self._root, self.export_sources_folder)
+        for pattern in "CMakeLists.txt", "LICENSE", "cmake/*", "include/*":
+            copy(self, pattern, self._root, self.export_sources_folder,
+                 excludes="cmake/packaging/conan/*")
 
     def layout(self):
         cmake_layout(self)
