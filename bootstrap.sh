@@ -3,7 +3,7 @@
 #
 #   ./bootstrap.sh [--dev] [--cuda] [--index-url URL]
 #
-#   --dev            also the formatter that .ci/run uses
+#   --dev            also what .ci/run checks formatting and packages with
 #   --cuda           also a LibTorch with CUDA (5.5 GB), into .venv-cuda, which the presets cuda and
 #                    cuda-bench build with; the CUDA toolkit itself, with nvcc, must be there
 #   --index-url URL  passed to pip, for those who want another build of LibTorch (the CPU-only one,
@@ -38,7 +38,7 @@ done
 # ---- Debian packages. ----
 packages=(g++ cmake ninja-build ccache git python3-venv catch2 libbenchmark-dev libcli11-dev)
 if $dev; then
-  packages+=(clang-format-16 binutils)
+  packages+=(clang-format-16 binutils lintian)
 fi
 missing=()
 for package in "${packages[@]}"; do
@@ -56,6 +56,14 @@ if ((${#missing[@]})); then
   "${sudo[@]}" apt-get update -qq
   DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends \
     "${missing[@]}" >/dev/null
+fi
+
+# ---- Tools from PyPI. ----
+conan_version=2.34.0
+if $dev && [ "$(.venv-dev/bin/conan --version 2>/dev/null)" != "Conan version $conan_version" ]; then
+  echo "bootstrap: installing conan==$conan_version into .venv-dev"
+  python3 -m venv .venv-dev
+  .venv-dev/bin/pip install --quiet "conan==$conan_version"
 fi
 
 # ---- LibTorch: one that CMake will find (cmake/developer.cmake looks in the same places), or a new

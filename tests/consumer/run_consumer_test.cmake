@@ -6,6 +6,7 @@
 #              file that holds the project
 #   work       scratch folder
 #   source, binary   regtorch's source and build trees
+#   version    what find_package is asked for
 #   torch_dir, cli11_dir, generator, compiler, launcher, objdump, processor,
 #   cuda_compiler, cuda_toolkit   the build's own
 #
@@ -13,22 +14,7 @@
 
 cmake_minimum_required(VERSION 3.25)
 
-# Prints `text` as it is, which an error's text is not, and fails.
-function(fail reason text)
-  message("${text}")
-  message(FATAL_ERROR "${reason}")
-endfunction()
-
-# Runs a command; sets `output` to what it printed, or fails with it.
-function(run)
-  execute_process(COMMAND ${ARGV} RESULT_VARIABLE failed OUTPUT_VARIABLE output
-                  ERROR_VARIABLE output)
-  if(failed)
-    list(JOIN ARGV " " command)
-    fail("failed (${failed}): ${command}" "${output}")
-  endif()
-  set(output "${output}" PARENT_SCOPE)
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/../cmake/run.cmake)
 
 set(prefix ${work}/prefix)
 if(kind STREQUAL install)
@@ -62,7 +48,7 @@ endif()
 run(${CMAKE_COMMAND} -S ${project} -B ${project}/build -G ${generator}
     -DCMAKE_CXX_COMPILER=${compiler} -DCMAKE_CXX_FLAGS=-O2 -DCMAKE_BUILD_TYPE=
     -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DCMAKE_PREFIX_PATH=${prefix} -DTorch_DIR=${torch_dir}
-    -DCLI11_DIR=${cli11_dir} -DREGTORCH_SOURCE=${source} ${of_cuda})
+    -DCLI11_DIR=${cli11_dir} -DREGTORCH_SOURCE=${source} -DREGTORCH_WANTED=${version} ${of_cuda})
 run(${CMAKE_COMMAND} --build ${project}/build --parallel 1)
 run(${project}/build/consumer ${arguments})
 message("${output}")

@@ -340,6 +340,35 @@ TEST_CASE("the folder is made when the fit begins", "[training]") {
   CHECK(names_in(folder.path) == Names{"a", "link", "best.pt", "1.pt"});
 }
 
+TEST_CASE("a symbolic link stays one, and a file keeps its permissions", "[training]") {
+  const TemporaryFolder folder;
+  const fs::path disk = folder.path / "disk";
+  const fs::path link = folder.path / "best.pt";
+  fs::create_directory(disk);
+  fs::create_symlink("disk/real.pt", link);
+  Hooks hooks;
+  ModelCheckpoint linked(link);
+  hooks.fit(linked, {3, 2});
+  CHECK(fs::is_symlink(link));
+  CHECK(epoch_in(disk / "real.pt") == 2);
+  CHECK(names_in(disk) == Names{"real.pt"});
+  CHECK(names_in(folder.path) == Names{"best.pt", "disk"});
+
+  fs::permissions(disk / "real.pt", fs::perms::owner_read | fs::perms::owner_write);
+  hooks.fit(linked, {1});
+  CHECK(fs::status(link).permissions() == (fs::perms::owner_read | fs::perms::owner_write));
+
+  // One with a name of its own is as readable as any new file.
+  ModelCheckpoint numbered(disk / "{epoch}.pt");
+  hooks.fit(numbered, {1});
+  put(disk / "new", "");
+  CHECK(fs::status(disk / "1.pt").permissions() == fs::status(disk / "new").permissions());
+
+  fs::remove_all(disk);  // the link leads nowhere: found at once
+  CHECK(contains(error_of([&] { hooks.begin(linked); }),
+                 "could not write to the folder " + disk.string() + ": No such file"));
+}
+
 TEST_CASE("what would fail at the end of the night fails at its beginning", "[training]") {
   const TemporaryFolder folder;
   const fs::path path = folder.path / "best.pt";

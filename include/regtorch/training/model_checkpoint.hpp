@@ -36,10 +36,10 @@ namespace regtorch {
 ///
 /// A file is whole or not there at all: it is written under another name, flushed to disk and
 /// renamed, and only then the one that it supersedes is removed. A name without placeholders means
-/// that file, whatever is there: each better epoch replaces it. Any other name that is taken gets
-/// "-v1", "-v2" ... before its extension, so that neither a second run in the same folder nor one
-/// at the same time loses a file. Removed is only a file that this fit wrote and that nobody has
-/// replaced or changed since.
+/// that file, whatever is there, or the one that a symbolic link leads to: each better epoch
+/// replaces it. Any other name that is taken gets "-v1", "-v2" ... before its extension, so that
+/// neither a second run in the same folder nor one at the same time loses a file. Removed is only a
+/// file that this fit wrote and that nobody has replaced or changed since.
 ///
 /// Given after EarlyStopping, which stops for a value that is not finite, it takes such a value as
 /// not to be saved; given before, or alone, as an error.
@@ -148,6 +148,12 @@ class ModelCheckpoint {
   }
 
   void save(double value, const TrainingState& state) {
+    if (pattern_.is_fixed()) {
+      const auto path = pattern_.path(state.epoch, state.metrics);
+      save_state_dict(state.model, path);
+      kept_ = {{path, state.epoch, value, detail::FileIdentity(path)}};
+      return;
+    }
     detail::NewFile file(pattern_.folder());
     save_state_dict(state.model, file.path());
     Kept kept{{}, state.epoch, value, detail::FileIdentity(file.path())};
@@ -169,7 +175,7 @@ class ModelCheckpoint {
       // The file that has to go anyway may have the name: two values may look alike.
       const bool superseded =
           is_full() && kept_.back().path == path && kept_.back().identity.is_still_at(path);
-      if (pattern_.is_fixed() || superseded) {
+      if (superseded) {
         file.rename(path);
         return path;
       }

@@ -3,11 +3,10 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <optional>
-#include <string>
 #include <system_error>
+#include <utility>
 
 #include <c10/util/Exception.h>
 #include <sys/stat.h>
@@ -50,23 +49,17 @@ class FileIdentity {
   Numbers numbers_;
 };
 
-/// The folder that a file is in.
-inline std::filesystem::path folder_of(const std::filesystem::path& path) {
-  return path.has_parent_path() ? path.parent_path() : ".";
-}
-
 /// A file under a name that nobody else has, until it is whole and given its own; removed if it
 /// never is.
 class NewFile {
  public:
   /// @throws c10::Error naming the folder and the system's reason
   explicit NewFile(const std::filesystem::path& folder) {
-    std::string name = (folder / ".regtorch-XXXXXX").string();
-    const int file = ::mkstemp(name.data());
+    auto [file, path] = create_new_file(folder, 0666);
     TORCH_CHECK(file >= 0, "could not write to the folder ", folder.string(), ": ",
                 std::generic_category().message(errno));
     ::close(file);
-    path_ = name;
+    path_ = std::move(path);
   }
   ~NewFile() {
     if (!path_.empty()) {
@@ -123,7 +116,7 @@ inline void check_can_write(const char* who, const std::filesystem::path& path, 
   std::filesystem::create_directories(folder, error);
   TORCH_CHECK(!error, who, ": could not create the folder ", folder.string(), ": ",
               error.message());
-  const NewFile probe(folder);  // which throws, or is removed again
+  const NewFile probe(folder_of(follow_links(path)));  // which throws, or is removed again
   const auto type = std::filesystem::status(path, error).type();
   TORCH_CHECK(type != std::filesystem::file_type::none, who, ": could not write ", path.string(),
               ": ", error.message());
