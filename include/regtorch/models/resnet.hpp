@@ -28,6 +28,7 @@ struct ResNetOptions {
   ResNetOptions(std::vector<std::int64_t> blocks)  // NOLINT: ResNetOptions({2, 2, 2, 2}) idiom
       : blocks_(std::move(blocks)) {}
 
+  /// How many blocks each of the four layers has.
   TORCH_ARG(std::vector<std::int64_t>, blocks);
   /// Length of the output; default 10.
   TORCH_ARG(std::int64_t, num_classes) = 10;
@@ -70,6 +71,7 @@ class ResNetImpl : public torch::nn::Cloneable<ResNetImpl> {
     reset();
   }
 
+  /// Makes all layers anew, with new weights.
   void reset() override {
     namespace nn = torch::nn;
     constexpr std::array<std::int64_t, kLayers> kChannels{64, 128, 256, 512};
@@ -115,12 +117,17 @@ class ResNetImpl : public torch::nn::Cloneable<ResNetImpl> {
     return fc->forward(at::dropout(x, options_.dropout(), is_training()));
   }
 
+  /// As given.
   const ResNetOptions& options() const { return options_; }
 
+  /// How many layers of blocks there are.
   static constexpr std::size_t kLayers = 4;
+  /// @{
+  /// The parts, by the names that they have in Python.
   torch::nn::Sequential base{nullptr};
   std::array<torch::nn::Sequential, kLayers> layers{nullptr, nullptr, nullptr, nullptr};
   torch::nn::Linear fc{nullptr};
+  /// @}
 
  private:
   ResNetOptions options_;

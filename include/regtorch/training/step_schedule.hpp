@@ -20,6 +20,8 @@ class ScheduleByStep {
   /// @param schedule  any torch::optim::LRScheduler; kept by reference
   explicit ScheduleByStep(torch::optim::LRScheduler& schedule) : schedule_(schedule) {}
 
+  /// @{
+  /// What Trainer::fit calls.
   void on_fit_begin(TrainingState& state) { seen_ = state.step; }
   void on_batch_end(TrainingState& state) {
     if (state.step != seen_) {
@@ -27,6 +29,7 @@ class ScheduleByStep {
       schedule_.step();
     }
   }
+  /// @}
 
  private:
   torch::optim::LRScheduler& schedule_;
@@ -42,6 +45,7 @@ class ScheduleByEpoch {
   /// @param schedule  any torch::optim::LRScheduler; kept by reference
   explicit ScheduleByEpoch(torch::optim::LRScheduler& schedule) : schedule_(schedule) {}
 
+  /// What Trainer::fit calls.
   void on_epoch_end(TrainingState& /*state*/) { schedule_.step(); }
 
  private:

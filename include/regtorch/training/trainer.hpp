@@ -103,6 +103,7 @@ class Trainer {
   History fit(Batches&& batches, Validation&& validation, Callbacks&&... callbacks) {
     return run(batches, &validation, callbacks...);
   }
+  /// The same without validation.
   template <BatchRange Batches, class... Callbacks>
   History fit(Batches&& batches, Callbacks&&... callbacks) {
     return run(batches, static_cast<std::remove_reference_t<Batches>*>(nullptr), callbacks...);
