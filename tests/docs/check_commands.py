@@ -34,9 +34,10 @@ class Checker:
         presets = json.loads((self.root / "CMakePresets.json").read_text())
         self.presets = {kind: {p["name"] for p in presets[f"{kind}Presets"] if not p.get("hidden")}
                         for kind in ("configure", "build", "test", "workflow")}
-        self.lists = [path.read_text() for folder in (".", "examples", "bench", "tests", "docs")
-                      for path in sorted((self.root / folder).glob(
-                          "CMakeLists.txt" if folder == "." else "**/CMakeLists.txt"))]
+        lists = [self.root / "CMakeLists.txt"]
+        for folder in ("bench", "docs", "examples", "tests"):
+            lists += (self.root / folder).rglob("CMakeLists.txt")
+        self.lists = [path.read_text() for path in lists]
         # What is built and run by name: examples and benchmarks.
         self.examples = {path.stem for path in (self.root / "examples").glob("*.cpp")}
         self.commands = {"cmake", "ctest", "python", "python3", "bash", "doxygen", "./bootstrap.sh",
@@ -152,6 +153,9 @@ class Checker:
             elif word == "-R" and not any(re.search(value, test) for test in self.tests):
                 raise Missing(f"there is no test like '{value}'")
 
+    def is_command(self, word):
+        return word in self.commands or word.startswith(("build/", "clang-format-"))
+
     def lines(self, text, page):
         """(commands, line) of a page."""
         for block in markdown.blocks(text, page):
@@ -169,12 +173,11 @@ class Checker:
             if fenced:
                 continue
             words = line.split()
-            if line.startswith("    ") and words and (
-                    words[0] in self.commands or words[0].startswith("build/")):
+            if line.startswith("    ") and words and self.is_command(words[0]):
                 raise markdown.PageError(page, number, "wanted commands in a block of sh")
             for code in re.findall(r"`([^`]+)`", line):
                 words = code.split()
-                if len(words) > 1 and words[0] in self.commands:
+                if len(words) > 1 and self.is_command(words[0]):
                     yield code, number
 
     def check_page(self, text, page):

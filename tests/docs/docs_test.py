@@ -69,8 +69,8 @@ class SnippetsTest(unittest.TestCase):
             (folder / "context.hpp").write_text(self.CONTEXT)
             source = folder / "snippets.cpp"
             source.write_text(make_snippets.make(pages))
-            done = subprocess.run([options.compiler, "-std=c++20", "-fsyntax-only", source],
-                                  text=True, capture_output=True)
+            done = subprocess.run([options.compiler, "-std=c++20", "-Wall", "-Wno-unused",
+                                   "-fsyntax-only", source], text=True, capture_output=True)
             self.assertEqual(done.returncode != 0, "error: " in done.stderr, done.stderr)
             return done.stderr
 
@@ -78,7 +78,7 @@ class SnippetsTest(unittest.TestCase):
         page = ("# A\n" + fenced("#include <vector>\nstd::vector<int> v(model);\nint a = 1;") +
                 "<!-- docs-test: continues -->\n" + fenced("v[0] = a;") +
                 "<!-- docs-test: given int b; -->\n" + fenced("double model = b;") +
-                fenced("int main() { return 0; }") + fenced("return model > 0 ? 1 : 0;") +
+                fenced("int main() {}") + fenced("return model > 0 ? 1 : 0;") +
                 "<!-- docs-test: skip it is wrong -->\n" + fenced("this is no C++"))
         self.assertEqual(self.compile(("README.md", page), ("docs/a-b.md", page)), "")
 

@@ -15,6 +15,13 @@ import sys
 import markdown
 
 INCLUDE = re.compile(r"#include .*")
+# The compiler takes its main() for any function, which must not end without return.
+PROGRAM = """#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wreturn-type"
+namespace {name} {{
+{code}}}
+#pragma GCC diagnostic pop
+"""
 
 
 def located(code, page, line):
@@ -32,7 +39,7 @@ def snippets(blocks):
                 lines[number] = ""
         code = located("\n".join(lines), block.page, block.line)
         if re.search(r"^int main\(", block.code, re.MULTILINE):
-            bodies.append(f"namespace program_{block.line} {{\n{code}}}\n")
+            bodies.append(PROGRAM.format(name=f"program_{block.line}", code=code))
             continue
         given = located(block.given, block.page, block.given_line) if block.given else ""
         if not block.continues:
