@@ -36,6 +36,8 @@ inline void flush_folder_of(const std::filesystem::path& path) {
 /// The bytes go into a file beside it, are flushed to disk, and the file is renamed. On an error
 /// the file beside is removed and the old file is as it was.
 ///
+/// @param path      the file, in a folder that is there
+/// @param contents  its bytes
 /// @throws c10::Error naming the file and the system's reason
 inline void write_file(const std::filesystem::path& path, std::string_view contents) {
   // A name of this call's own: other threads and processes may be writing the same file.

@@ -88,6 +88,8 @@ class AlexNetImpl : public torch::nn::Cloneable<AlexNetImpl> {
                        nn::Linear(kHidden, options_.num_classes())));
   }
 
+  /// @param images  floating-point [N,3,32,32]
+  /// @return logits [N,num_classes]
   /// @throws c10::ValueError if the images are not [N,3,32,32]
   torch::Tensor forward(const torch::Tensor& images) {
     check_square_images("AlexNet", images, 32);

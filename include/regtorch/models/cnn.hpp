@@ -79,6 +79,8 @@ class CNNImpl : public torch::nn::Cloneable<CNNImpl> {
                        nn::Linear(64, options_.num_classes())));
   }
 
+  /// @param images  floating-point [N,3,image_size,image_size]
+  /// @return logits [N,num_classes]
   /// @throws c10::ValueError if the images are not [N,3,image_size,image_size]
   torch::Tensor forward(const torch::Tensor& images) {
     check_square_images("CNN", images, options_.image_size());

@@ -106,6 +106,8 @@ class ResNetImpl : public torch::nn::Cloneable<ResNetImpl> {
     }
   }
 
+  /// @param images  floating-point [N,3,32,32]
+  /// @return logits [N,num_classes]
   /// @throws c10::ValueError if the images are not [N,3,32,32]
   torch::Tensor forward(const torch::Tensor& images) {
     check_square_images("ResNet", images, 32);
@@ -136,11 +138,13 @@ class ResNetImpl : public torch::nn::Cloneable<ResNetImpl> {
 TORCH_MODULE(ResNet);
 
 /// ResNet-18 for 32x32 images.
+/// @param num_classes  length of the output, at least 1
 inline ResNet resnet18(std::int64_t num_classes = 10) {
   return ResNet(ResNetOptions({2, 2, 2, 2}).num_classes(num_classes));
 }
 
 /// ResNet-34 for 32x32 images.
+/// @param num_classes  length of the output, at least 1
 inline ResNet resnet34(std::int64_t num_classes = 10) {
   return ResNet(ResNetOptions({3, 4, 6, 3}).num_classes(num_classes));
 }

@@ -82,6 +82,8 @@ class Trainer {
 
   /// Validates with another criterion than the one trained with, so that the validation loss of a
   /// run with smoothed labels, say, can be compared with that of one without.
+  ///
+  /// @param criterion  callable (logits, labels) -> loss, the mean over the samples
   void validate_with(std::function<at::Tensor(const at::Tensor&, const at::Tensor&)> criterion) {
     validation_criterion_ = std::move(criterion);
   }
