@@ -18,6 +18,8 @@ namespace regtorch {
 /// @param dtype   torch::kBFloat16 or torch::kHalf; std::nullopt leaves everything as it is
 class Autocast {
  public:
+  /// With the parameters above.
+  /// @throws c10::ValueError for another dtype
   Autocast(c10::DeviceType device, std::optional<c10::ScalarType> dtype) : device_(device) {
     if (!dtype.has_value()) {
       return;

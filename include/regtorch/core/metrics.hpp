@@ -21,6 +21,7 @@ class Metrics {
       entries_.emplace_back(name, value);
     }
   }
+  /// Whether there is a value by this name.
   bool contains(const std::string& name) const { return find(name) != nullptr; }
   /// The metric's value.
   /// @throws c10::ValueError if there is none of that name; the message lists those there are
@@ -36,8 +37,11 @@ class Metrics {
     return entry->second;
   }
 
+  /// @{
+  /// The pairs of name and value, in the order in which they were set first.
   auto begin() const { return entries_.begin(); }
   auto end() const { return entries_.end(); }
+  /// @}
 
  private:
   using Entry = std::pair<std::string, double>;

@@ -34,6 +34,7 @@ at::Tensor forward(Model& model, const at::Tensor& input) {
 /// Remembers which of a model's modules are in training mode, and puts each back at the end.
 class KeepMode {
  public:
+  /// @param model  which must outlive this
   explicit KeepMode(torch::nn::Module& model) : model_(model), training_(model.is_training()) {
     for (auto& module : model.modules(/*include_self=*/false)) {
       const bool training = module->is_training();

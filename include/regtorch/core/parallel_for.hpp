@@ -16,6 +16,10 @@ namespace regtorch {
 ///
 /// It is at::parallel_for, which forks only in a file that is compiled with OpenMP:
 /// regtorch::regtorch asks for that.
+///
+/// @param size   how many elements there are, at least 0
+/// @param block  elements in a piece, at least 1; the last may have fewer
+/// @param body   callable (std::int64_t begin, std::int64_t end), from several threads at once
 template <class Body>
 void parallel_for(std::int64_t size, std::int64_t block, const Body& body) {
   const std::int64_t blocks = (size + block - 1) / block;

@@ -13,11 +13,14 @@ namespace regtorch {
 class Snapshot {
  public:
   Snapshot() = default;
+  /// @{
+  /// A copy has tensors of its own.
   Snapshot(Snapshot&&) = default;
   Snapshot& operator=(Snapshot&&) = default;
   // Not the default, which would share the tensors that capture() writes into.
   Snapshot(const Snapshot& other) : Snapshot(other.tensors_) {}
   Snapshot& operator=(const Snapshot& other) { return *this = Snapshot(other); }
+  /// @}
   /// A copy of what another snapshot had, for example before it was written to a file.
   explicit Snapshot(const TensorDict& tensors) {
     for (const auto& entry : tensors) {
@@ -25,6 +28,7 @@ class Snapshot {
     }
   }
 
+  /// Whether nothing has been captured.
   bool empty() const { return tensors_.is_empty(); }
 
   /// What was captured; the next capture writes into the same tensors.

@@ -76,6 +76,8 @@ inline void flush_folder_of(const std::filesystem::path& path) {
 /// permissions and, as far as the system allows, its owner; a symbolic link stays, and what it
 /// leads to is written.
 ///
+/// @param path      the file, in a folder that is there
+/// @param contents  its bytes
 /// @throws c10::Error naming the file and the system's reason, also where a folder, a device or the
 ///         like has the name
 inline void write_file(const std::filesystem::path& path, std::string_view contents) {

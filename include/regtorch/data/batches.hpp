@@ -30,6 +30,7 @@ struct BatchesOptions {
   /// @param batch_size  samples in a batch, at least 1
   BatchesOptions(std::int64_t batch_size) : batch_size_(batch_size) {}  // NOLINT: Options(32) idiom
 
+  /// Samples in a batch, at least 1.
   TORCH_ARG(std::int64_t, batch_size);
   /// A new random order in every pass; default false: the dataset's order.
   TORCH_ARG(bool, shuffle) = false;
@@ -103,7 +104,9 @@ class Batches {
     return options_.drop_last() ? samples() / options_.batch_size()
                                 : (samples() - 1) / options_.batch_size() + 1;
   }
+  /// What is cut into batches.
   const Subset& dataset() const { return dataset_; }
+  /// How.
   const BatchesOptions& options() const { return options_; }
 
   /// The number of the pass that the next begin() starts: 0 at first.
@@ -133,6 +136,8 @@ class Batches {
   /// One pass, from its first batch on.
   class Iterator {
    public:
+    /// @{
+    /// What an input iterator has; begin() makes one.
     using iterator_category = std::input_iterator_tag;
     using value_type = Batch;
     using difference_type = std::ptrdiff_t;
@@ -157,6 +162,7 @@ class Batches {
       make();
     }
     bool operator==(std::default_sentinel_t) const { return position_ >= batches_->size(); }
+    /// @}
 
     /// The pass's.
     Key key() const { return key_; }
@@ -200,6 +206,7 @@ class Batches {
     }
     return Iterator(this, key, std::move(order), std::move(mixture));
   }
+  /// Where every pass ends.
   std::default_sentinel_t end() const { return {}; }
 
  private:

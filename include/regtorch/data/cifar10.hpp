@@ -17,6 +17,7 @@ namespace regtorch::data {
 /// Source: Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
 class CIFAR10 : public ImageDataset {
  public:
+  /// Which images: 50,000 for training, or 10,000 for tests.
   enum class Mode { kTrain, kTest };
 
   /// @param root  the folder with data_batch_1.bin ... data_batch_5.bin and test_batch.bin, or the

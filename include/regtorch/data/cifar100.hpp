@@ -15,7 +15,9 @@ namespace regtorch::data {
 /// Source: Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
 class CIFAR100 : public ImageDataset {
  public:
+  /// Which images: 50,000 for training, or 10,000 for tests.
   enum class Mode { kTrain, kTest };
+  /// Which labels: 100 fine ones, or 20 coarse ones.
   enum class Labels { kFine, kCoarse };
 
   /// @param root    the folder with train.bin and test.bin, or the one that holds cifar-100-binary

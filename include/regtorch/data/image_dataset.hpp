@@ -49,8 +49,10 @@ class ImageDataset : public torch::data::datasets::Dataset<ImageDataset> {
   const at::Tensor& images() const { return images_; }
   /// int64 [N].
   const at::Tensor& targets() const { return targets_; }
+  /// How many classes there are; targets are below it.
   std::int64_t num_classes() const { return num_classes_; }
 
+  /// N: always known.
   std::optional<std::size_t> size() const override {
     return static_cast<std::size_t>(images_.size(0));
   }

@@ -34,6 +34,8 @@ concept FoldableMix =
 template <class Mix>
 class MixedBatches {
  public:
+  /// @param batches  the plain ones
+  /// @param mix      MixUp or CutMix
   MixedBatches(Batches batches, Mix mix) : batches_(std::move(batches)), mix_(std::move(mix)) {}
 
   /// The number of batches in a pass.
@@ -48,6 +50,8 @@ class MixedBatches {
   /// One pass, from its first batch on.
   class Iterator {
    public:
+    /// @{
+    /// What an input iterator has; begin() makes one.
     using iterator_category = std::input_iterator_tag;
     using value_type = Batch;
     using difference_type = std::ptrdiff_t;
@@ -71,6 +75,7 @@ class MixedBatches {
       make();
     }
     bool operator==(std::default_sentinel_t end) const { return plain_ == end; }
+    /// @}
 
    private:
     void make() {
@@ -103,6 +108,7 @@ class MixedBatches {
       return Iterator(&mix_, batches_.begin());
     }
   }
+  /// Where every pass ends.
   std::default_sentinel_t end() const { return {}; }
 
  private:

@@ -25,6 +25,7 @@ class Subset : public torch::data::datasets::Dataset<Subset> {
       : dataset_(std::move(dataset)),
         indices_(at::arange(static_cast<std::int64_t>(*dataset_.size()), at::kLong)) {}
 
+  /// @param dataset  which is shared, not copied
   /// @param indices  int64 [M], on the CPU, each in [0, N)
   /// @throws c10::ValueError if the indices do not fit
   Subset(ImageDataset dataset, at::Tensor indices)
@@ -46,6 +47,7 @@ class Subset : public torch::data::datasets::Dataset<Subset> {
   /// int64 [M]: where in dataset() each example is.
   const at::Tensor& indices() const { return indices_; }
 
+  /// M: always known.
   std::optional<std::size_t> size() const override {
     return static_cast<std::size_t>(indices_.size(0));
   }

@@ -20,6 +20,7 @@ struct SyntheticImagesOptions {
   /// @param size  number of images, at least 1
   SyntheticImagesOptions(std::int64_t size) : size_(size) {}  // NOLINT: Options(4096) idiom
 
+  /// How many images, at least 1.
   TORCH_ARG(std::int64_t, size);
   /// Number of classes, 1 to 10,000; default 10.
   TORCH_ARG(std::int64_t, num_classes) = 10;

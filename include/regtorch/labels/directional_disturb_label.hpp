@@ -28,10 +28,13 @@ namespace regtorch {
 /// network regularization", arXiv 2110.05003, 2021.
 class DirectionalDisturbLabelImpl : public torch::nn::Cloneable<DirectionalDisturbLabelImpl> {
  public:
+  /// Throws as DisturbLabelImpl does.
   explicit DirectionalDisturbLabelImpl(DisturbLabelOptions options) : options_(options) { reset(); }
+  /// The same for DisturbLabelOptions(alpha, num_classes).
   DirectionalDisturbLabelImpl(double alpha, std::int64_t num_classes)
       : DirectionalDisturbLabelImpl(DisturbLabelOptions(alpha, num_classes)) {}
 
+  /// For torch::nn::Cloneable.
   void reset() override { disturb = register_module("disturb", DisturbLabel(options_)); }
 
   /// @param labels  int64 or int32 [N] (or [N,d1,...])
@@ -65,6 +68,7 @@ class DirectionalDisturbLabelImpl : public torch::nn::Cloneable<DirectionalDistu
   /// @throws what DisturbLabel's throws
   void load_state_dict(const TensorDict& state) { disturb->load_state_dict(state); }
 
+  /// What disturbs the labels that are to be disturbed.
   DisturbLabel disturb{nullptr};
 
  private:

@@ -29,6 +29,7 @@ namespace regtorch {
 
 /// How often labels are disturbed, and among how many classes.
 struct DisturbLabelOptions {
+  /// The options that have no default.
   DisturbLabelOptions(double alpha, std::int64_t num_classes)
       : alpha_(alpha), num_classes_(num_classes) {}
 
@@ -44,8 +45,8 @@ struct DisturbLabelOptions {
 
 /// What becomes of a label: itself with probability `same`, each other class with `other`.
 struct LabelProbabilities {
-  double same = 1;
-  double other = 0;
+  double same = 1;   ///< p_same
+  double other = 0;  ///< p_other
 };
 
 namespace detail {
@@ -114,10 +115,13 @@ class DisturbLabelImpl : public torch::nn::Cloneable<DisturbLabelImpl> {
       rule_ = kernels::DisturbRule::make(alpha / 100, count);
     }
   }
+  /// The same for DisturbLabelOptions(alpha, num_classes).
   DisturbLabelImpl(double alpha, std::int64_t num_classes)
       : DisturbLabelImpl(DisturbLabelOptions(alpha, num_classes)) {}
 
+  /// For torch::nn::Cloneable: there are no weights.
   void reset() override {}
+  /// Writes the name and the options.
   void pretty_print(std::ostream& stream) const override {
     stream << "regtorch::DisturbLabel(alpha=" << options_.alpha()
            << ", num_classes=" << options_.num_classes() << ")";
@@ -162,6 +166,7 @@ class DisturbLabelImpl : public torch::nn::Cloneable<DisturbLabelImpl> {
     return {1 - (classes - 1) / classes * share, share / classes};
   }
 
+  /// As given.
   const DisturbLabelOptions& options() const { return options_; }
 
   /// "calls", int64 [1]: how many calls drew from the seed given, for a checkpoint.

@@ -29,6 +29,7 @@ namespace regtorch {
 
 /// How often targets are disturbed, and how much.
 struct DisturbValueOptions {
+  /// The options that have no default.
   DisturbValueOptions(double alpha, double sigma) : alpha_(alpha), sigma_(sigma) {}
 
   /// The noise rate in percent, in [0, 100].
@@ -83,10 +84,13 @@ class DisturbValueImpl : public torch::nn::Cloneable<DisturbValueImpl> {
     TORCH_CHECK_VALUE(sigma >= 0 && std::isfinite(sigma),
                       "DisturbValue: wanted a finite sigma of at least 0, got ", sigma);
   }
+  /// The same for DisturbValueOptions(alpha, sigma).
   DisturbValueImpl(double alpha, double sigma)
       : DisturbValueImpl(DisturbValueOptions(alpha, sigma)) {}
 
+  /// For torch::nn::Cloneable: there are no weights.
   void reset() override {}
+  /// Writes the name and the options.
   void pretty_print(std::ostream& stream) const override {
     stream << "regtorch::DisturbValue(alpha=" << options_.alpha() << ", sigma=" << options_.sigma()
            << ")";
@@ -124,6 +128,7 @@ class DisturbValueImpl : public torch::nn::Cloneable<DisturbValueImpl> {
         .to(targets.scalar_type());
   }
 
+  /// As given.
   const DisturbValueOptions& options() const { return options_; }
 
   /// "calls", int64 [1]: how many calls drew from the seed given, for a checkpoint.

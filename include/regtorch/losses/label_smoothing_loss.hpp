@@ -42,6 +42,7 @@ class LabelSmoothingLossImpl : public torch::nn::Cloneable<LabelSmoothingLossImp
     reset();
   }
 
+  /// For torch::nn::Cloneable: registers the classes' weights.
   void reset() override {
     if (options_.weight().defined()) {
       // A buffer goes where the module goes. Without a copy, clone() would write into the
@@ -49,6 +50,7 @@ class LabelSmoothingLossImpl : public torch::nn::Cloneable<LabelSmoothingLossImp
       options_.weight(register_buffer("weight", options_.weight().detach().clone()));
     }
   }
+  /// Writes the name and the options.
   void pretty_print(std::ostream& stream) const override {
     stream << "regtorch::LabelSmoothingLoss(num_classes=" << options_.num_classes()
            << ", smoothing=" << options_.smoothing() << ", spread="
@@ -69,6 +71,7 @@ class LabelSmoothingLossImpl : public torch::nn::Cloneable<LabelSmoothingLossImp
     return smoothed_cross_entropy(logits, targets, options_);
   }
 
+  /// As given.
   const LabelSmoothingLossOptions& options() const { return options_; }
 
  private:

@@ -20,9 +20,11 @@ enum class Spread {
 
 /// Of LabelSmoothingLoss and smoothed_cross_entropy.
 struct LabelSmoothingLossOptions {
+  /// LibTorch's names: torch::kNone, torch::kMean, torch::kSum.
   using reduction_t =
       std::variant<torch::enumtype::kNone, torch::enumtype::kMean, torch::enumtype::kSum>;
 
+  /// The option that has no default.
   explicit LabelSmoothingLossOptions(std::int64_t num_classes) : num_classes_(num_classes) {}
 
   /// K, at least 1.

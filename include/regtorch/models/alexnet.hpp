@@ -19,6 +19,7 @@ namespace regtorch {
 
 /// What AlexNet is made of.
 struct AlexNetOptions {
+  /// @param num_classes  at least 1
   AlexNetOptions(std::int64_t num_classes = 10)  // NOLINT: AlexNet(10) idiom
       : num_classes_(num_classes) {}
 
@@ -55,6 +56,7 @@ class AlexNetImpl : public torch::nn::Cloneable<AlexNetImpl> {
     reset();
   }
 
+  /// Makes all layers anew, with new weights.
   void reset() override {
     namespace nn = torch::nn;
     struct Layer {
@@ -86,16 +88,22 @@ class AlexNetImpl : public torch::nn::Cloneable<AlexNetImpl> {
                        nn::Linear(kHidden, options_.num_classes())));
   }
 
+  /// @param images  floating-point [N,3,32,32]
+  /// @return logits [N,num_classes]
   /// @throws c10::ValueError if the images are not [N,3,32,32]
   torch::Tensor forward(const torch::Tensor& images) {
     check_square_images("AlexNet", images, 32);
     return classifier->forward(features->forward(images).flatten(1));
   }
 
+  /// As given.
   const AlexNetOptions& options() const { return options_; }
 
+  /// @{
+  /// The layers, by the names that they have in Python.
   torch::nn::Sequential features{nullptr};
   torch::nn::Sequential classifier{nullptr};
+  /// @}
 
  private:
   AlexNetOptions options_;

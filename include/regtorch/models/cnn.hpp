@@ -19,6 +19,7 @@ namespace regtorch {
 
 /// What the small CNN is made of.
 struct CNNOptions {
+  /// @param num_classes  at least 1
   CNNOptions(std::int64_t num_classes = 10)  // NOLINT: CNN(10) idiom
       : num_classes_(num_classes) {}
 
@@ -55,6 +56,7 @@ class CNNImpl : public torch::nn::Cloneable<CNNImpl> {
     reset();
   }
 
+  /// Makes all layers anew, with new weights.
   void reset() override {
     namespace nn = torch::nn;
     nn::Sequential convolutions;
@@ -77,16 +79,22 @@ class CNNImpl : public torch::nn::Cloneable<CNNImpl> {
                        nn::Linear(64, options_.num_classes())));
   }
 
+  /// @param images  floating-point [N,3,image_size,image_size]
+  /// @return logits [N,num_classes]
   /// @throws c10::ValueError if the images are not [N,3,image_size,image_size]
   torch::Tensor forward(const torch::Tensor& images) {
     check_square_images("CNN", images, options_.image_size());
     return classifier->forward(features->forward(images).flatten(1));
   }
 
+  /// As given.
   const CNNOptions& options() const { return options_; }
 
+  /// @{
+  /// The layers, by the names that they have in Python.
   torch::nn::Sequential features{nullptr};
   torch::nn::Sequential classifier{nullptr};
+  /// @}
 
  private:
   CNNOptions options_;

@@ -10,6 +10,7 @@ namespace regtorch {
 
 /// What make_model's models have in common; what is left alone is as the model's own options say.
 struct ModelOptions {
+  /// @param num_classes  at least 1
   ModelOptions(std::int64_t num_classes = 10)  // NOLINT: make_model("cnn", 10) idiom
       : num_classes_(num_classes) {}
 

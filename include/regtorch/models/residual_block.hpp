@@ -16,6 +16,7 @@ namespace regtorch {
 
 /// The shape of a residual block.
 struct ResidualBlockOptions {
+  /// The options that have no default.
   ResidualBlockOptions(std::int64_t in_channels, std::int64_t out_channels)
       : in_channels_(in_channels), out_channels_(out_channels) {}
 
@@ -56,9 +57,11 @@ class ResidualBlockImpl : public torch::nn::Cloneable<ResidualBlockImpl> {
         options_.stride());
     reset();
   }
+  /// The same for ResidualBlockOptions(in_channels, out_channels).stride(stride).
   ResidualBlockImpl(std::int64_t in_channels, std::int64_t out_channels, std::int64_t stride = 1)
       : ResidualBlockImpl(ResidualBlockOptions(in_channels, out_channels).stride(stride)) {}
 
+  /// Makes all layers anew, with new weights.
   void reset() override {
     namespace nn = torch::nn;
     const std::int64_t in = options_.in_channels();
@@ -87,12 +90,14 @@ class ResidualBlockImpl : public torch::nn::Cloneable<ResidualBlockImpl> {
     }
   }
 
+  /// @param input  [N, in_channels, H, W]
+  /// @return [N, out_channels, ceil(H / stride), ceil(W / stride)]
   torch::Tensor forward(const torch::Tensor& input) {
     const torch::Tensor shortcut = downsample.is_empty() ? input : downsample->forward(input);
     return conv_block->forward(input).add_(shortcut).relu_();
   }
 
-  torch::nn::Sequential conv_block{nullptr};
+  torch::nn::Sequential conv_block{nullptr};  ///< convolutions, by the names they have in Python
   torch::nn::Sequential downsample{nullptr};  ///< empty where the shortcut is the identity
 
  private:

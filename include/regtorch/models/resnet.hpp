@@ -28,6 +28,7 @@ struct ResNetOptions {
   ResNetOptions(std::vector<std::int64_t> blocks)  // NOLINT: ResNetOptions({2, 2, 2, 2}) idiom
       : blocks_(std::move(blocks)) {}
 
+  /// How many blocks each of the four layers has.
   TORCH_ARG(std::vector<std::int64_t>, blocks);
   /// Length of the output; default 10.
   TORCH_ARG(std::int64_t, num_classes) = 10;
@@ -70,6 +71,7 @@ class ResNetImpl : public torch::nn::Cloneable<ResNetImpl> {
     reset();
   }
 
+  /// Makes all layers anew, with new weights.
   void reset() override {
     namespace nn = torch::nn;
     constexpr std::array<std::int64_t, kLayers> kChannels{64, 128, 256, 512};
@@ -104,6 +106,8 @@ class ResNetImpl : public torch::nn::Cloneable<ResNetImpl> {
     }
   }
 
+  /// @param images  floating-point [N,3,32,32]
+  /// @return logits [N,num_classes]
   /// @throws c10::ValueError if the images are not [N,3,32,32]
   torch::Tensor forward(const torch::Tensor& images) {
     check_square_images("ResNet", images, 32);
@@ -115,12 +119,17 @@ class ResNetImpl : public torch::nn::Cloneable<ResNetImpl> {
     return fc->forward(at::dropout(x, options_.dropout(), is_training()));
   }
 
+  /// As given.
   const ResNetOptions& options() const { return options_; }
 
+  /// How many layers of blocks there are.
   static constexpr std::size_t kLayers = 4;
+  /// @{
+  /// The parts, by the names that they have in Python.
   torch::nn::Sequential base{nullptr};
   std::array<torch::nn::Sequential, kLayers> layers{nullptr, nullptr, nullptr, nullptr};
   torch::nn::Linear fc{nullptr};
+  /// @}
 
  private:
   ResNetOptions options_;
@@ -129,11 +138,13 @@ class ResNetImpl : public torch::nn::Cloneable<ResNetImpl> {
 TORCH_MODULE(ResNet);
 
 /// ResNet-18 for 32x32 images.
+/// @param num_classes  length of the output, at least 1
 inline ResNet resnet18(std::int64_t num_classes = 10) {
   return ResNet(ResNetOptions({2, 2, 2, 2}).num_classes(num_classes));
 }
 
 /// ResNet-34 for 32x32 images.
+/// @param num_classes  length of the output, at least 1
 inline ResNet resnet34(std::int64_t num_classes = 10) {
   return ResNet(ResNetOptions({3, 4, 6, 3}).num_classes(num_classes));
 }

@@ -108,6 +108,8 @@ inline std::string mismatches(const TensorDict& model, const std::vector<Loadabl
 /// Names, types, shapes and strides are kept; tensors that share memory are written once. CUDA
 /// tensors are written as CPU tensors. The file is replaced as a whole or not at all.
 ///
+/// @param state  the tensors
+/// @param path   the file
 /// @throws c10::Error naming the file if it cannot be written; naming the file and the tensor if
 ///         there is one that is sparse, quantized or on the meta device
 ///
@@ -161,6 +163,8 @@ inline void save_state_dict(const TensorDict& state, const std::filesystem::path
 ///
 ///     rt::save_state_dict(*model, "model.pt");  // model.load_state_dict(torch.load("model.pt"))
 ///
+/// @param module  whose parameters and buffers are meant
+/// @param path    the file
 /// @throws what save_state_dict of a TensorDict throws
 inline void save_state_dict(const torch::nn::Module& module, const std::filesystem::path& path) {
   save_state_dict(detail::state_dict_of(module), path);
@@ -171,6 +175,8 @@ inline void save_state_dict(const torch::nn::Module& module, const std::filesyst
 ///
 /// Any bytes may be in the file: nothing in it is ever run, and no size it claims is believed.
 ///
+/// @param path  the file
+/// @return tensors of their own memory, in the order of the file
 /// @throws c10::Error naming the file and what is wrong with it, or an entry that is not a tensor
 inline TensorDict load_state_dict(const std::filesystem::path& path) {
   detail::StateDictFile file(path, c10::str("load_state_dict: ", path.string()));
@@ -194,6 +200,8 @@ inline TensorDict load_state_dict(const std::filesystem::path& path) {
 ///
 ///     rt::load_state_dict(*model, "model.pt");  // of torch.save(model.state_dict(), ...)
 ///
+/// @param module  which must have just the entries of the file
+/// @param path    the file
 /// @throws c10::Error, with the module unchanged, naming the file and every entry that is missing,
 ///         unexpected, of another shape or not a tensor; or what is wrong with the file
 ///

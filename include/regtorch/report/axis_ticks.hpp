@@ -17,8 +17,8 @@ inline constexpr double kLargestTick = 1e300;
 
 /// Where an axis has its ticks, ascending, and what stands beside each.
 struct AxisTicks {
-  std::vector<double> values;
-  std::vector<std::string> labels;
+  std::vector<double> values;       ///< where, in the units of the axis
+  std::vector<std::string> labels;  ///< what stands there, one each
 };
 
 namespace detail {

@@ -12,7 +12,7 @@ namespace regtorch::report {
 
 /// A mean, and half the width of its confidence interval.
 struct Estimate {
-  double mean;
+  double mean;        ///< of the values
   double half_width;  ///< infinity for a single value, which says nothing of others
 };
 

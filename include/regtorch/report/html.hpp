@@ -19,9 +19,12 @@ namespace regtorch::report {
 ///     write_html(page, "report.html");
 class HtmlPage {
  public:
+  /// A page with this title alone.
   explicit HtmlPage(std::string_view title) : title_(xml_text(title)) {}
 
+  /// Adds a heading.
   HtmlPage& heading(std::string_view text) { return element("h2", text); }
+  /// Adds a paragraph.
   HtmlPage& text(std::string_view text) { return element("p", text); }
   /// @throws c10::ValueError if a row has more or fewer texts than there are columns
   HtmlPage& table(const Table& table) {
@@ -39,6 +42,7 @@ class HtmlPage {
     return *this;
   }
 
+  /// The whole page, as HTML.
   std::string text() const {
     return "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
            "<meta name=\"viewport\" content=\"width=device-width\">\n<title>" +

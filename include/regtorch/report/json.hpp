@@ -22,7 +22,9 @@ namespace regtorch::report {
 ///     write_json(summary, "summary.json");
 class JsonObject {
  public:
+  /// Adds a text. Names are not compared: give each once.
   JsonObject& set(std::string_view name, std::string_view text) { return add(name, quoted(text)); }
+  /// The same.
   JsonObject& set(std::string_view name, const char* text) {
     return set(name, std::string_view(text));
   }
@@ -30,12 +32,16 @@ class JsonObject {
   JsonObject& set(std::string_view name, double value) {
     return add(name, std::isfinite(value) ? shortest(value) : "null");
   }
+  /// @{
+  /// Exact, whatever the size.
   JsonObject& set(std::string_view name, std::int64_t value) {
     return add(name, std::to_string(value));
   }
   JsonObject& set(std::string_view name, std::uint64_t value) {
     return add(name, std::to_string(value));
   }
+  /// @}
+  /// true or false.
   JsonObject& set(std::string_view name, bool value) { return add(name, value ? "true" : "false"); }
 
   /// An array of objects.

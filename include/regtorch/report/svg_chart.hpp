@@ -17,16 +17,19 @@ namespace regtorch::report {
 
 /// What stands around a chart; an empty text is left out.
 struct ChartLabels {
-  std::string title;
-  std::string x;  ///< what the horizontal axis shows
-  std::string y;  ///< what the vertical axis shows
+  std::string title;  ///< above it
+  std::string x;      ///< what the horizontal axis shows
+  std::string y;      ///< what the vertical axis shows
 };
 
 /// Maps the values [low, high] to the pixels [from, to], and a range of one value to the middle.
 struct ChartScale {
-  double low, high;
-  double from, to;
+  double low;   ///< the least value
+  double high;  ///< the greatest
+  double from;  ///< where `low` lies, in pixels
+  double to;    ///< where `high` lies
 
+  /// The pixel of a value.
   double operator()(double value) const {
     return low == high ? (from + to) / 2 : from + (value - low) / (high - low) * (to - from);
   }
@@ -42,9 +45,12 @@ inline SvgElement chart_text(double x, double y, std::string_view text) {
 /// Nobody knows which font a viewer has, so it goes by a wide one, and by a full square for what is
 /// not ASCII.
 struct FittedText {
-  std::string text;
-  double width = 0;
+  std::string text;  ///< as it fits
+  double width = 0;  ///< of that, in pixels, estimated
 
+  /// @param whole      the text wanted
+  /// @param most       the width that there is, in pixels
+  /// @param font_size  in pixels
   FittedText(std::string_view whole, double most, double font_size = 13) {
     std::size_t end = 0;  // the last place where the ellipsis would still fit
     double end_width = 0;
@@ -106,11 +112,13 @@ class SvgChart {
     title_ = labels.title.empty() ? labels.y + " over " + labels.x : labels.title;
   }
 
-  // The plot's edges, in pixels; vertical pixels count downwards.
+  /// @{
+  /// The plot's edges, in pixels; vertical pixels count downwards.
   double left() const { return left_; }
   double right() const { return kWidth - kMargin; }
   double top() const { return top_; }
   double bottom() const { return top_ + kPlotHeight; }
+  /// @}
   /// From values to vertical pixels.
   const ChartScale& y() const { return y_; }
 

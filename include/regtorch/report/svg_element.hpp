@@ -90,8 +90,11 @@ inline std::string svg_point(double x, double y) { return svg_number(x) + " " + 
 ///     SvgElement("circle").set("cx", 3.0).set("cy", 4.0).set("r", 2.0).text()
 class SvgElement {
  public:
+  /// An element without attributes and content.
   explicit SvgElement(std::string_view name) : name_(name) {}
 
+  /// @{
+  /// Adds an attribute.
   SvgElement& set(std::string_view attribute, std::string_view value) {
     attributes_.append(" ").append(attribute).append("=\"").append(xml_text(value)).append("\"");
     return *this;
@@ -99,15 +102,19 @@ class SvgElement {
   SvgElement& set(std::string_view attribute, double value) {
     return set(attribute, svg_number(value));
   }
+  /// @}
+  /// Adds an element behind what is in this one.
   SvgElement& add(const SvgElement& child) {
     content_.append("\n").append(child.text());
     return *this;
   }
+  /// Adds a text behind what is in this one; markup in it is escaped.
   SvgElement& add_text(std::string_view text) {
     content_ += xml_text(text);
     return *this;
   }
 
+  /// The element as SVG.
   std::string text() const {
     const std::string start = "<" + name_ + attributes_;
     return content_.empty() ? start + "/>" : start + ">" + content_ + "</" + name_ + ">";

@@ -21,16 +21,16 @@ namespace regtorch::report {
 /// One line of a chart: the points (xs[i], ys[i]), joined in this order. A point that is not
 /// finite, or of a magnitude above kLargestTick, leaves a gap.
 struct Curve {
-  std::string name;  ///< for the legend
-  std::vector<double> xs;
-  std::vector<double> ys;
+  std::string name;        ///< for the legend
+  std::vector<double> xs;  ///< of the points
+  std::vector<double> ys;  ///< of the points, as many as xs
 };
 
 /// A point to point out: a ring, a dotted line down the plot and a note above it.
 struct ChartMark {
   std::size_t curve;  ///< counted from 0
-  std::size_t point;
-  std::string note;
+  std::size_t point;  ///< of that curve, counted from 0
+  std::string note;   ///< what stands beside it
 };
 
 namespace detail {

@@ -10,7 +10,7 @@ namespace regtorch::report {
 
 /// A table of texts.
 struct Table {
-  std::vector<std::string> columns;
+  std::vector<std::string> columns;            ///< their headings
   std::vector<std::vector<std::string>> rows;  ///< each with a text for each column
 
   /// As Markdown.
@@ -29,6 +29,7 @@ struct Table {
     return text;
   }
 
+  /// @throws c10::ValueError if the row has more or fewer texts than there are columns
   void check(const std::vector<std::string>& row) const {
     TORCH_CHECK_VALUE(row.size() == columns.size(), "Table: wanted rows of ", columns.size(),
                       " texts, got one of ", row.size());

@@ -51,6 +51,7 @@ class EarlyStopping {
   }
 
   /// One check, after an epoch: true if training should stop. If it should, and the best weights
+  /// @param model  whose weights are kept or put back
   /// are kept, they are put back at once; the last ones stay obtainable by restore_last.
   /// @param value  the epoch's validation loss, or whatever is monitored
   bool step(double value, torch::nn::Module& model) {
@@ -128,6 +129,8 @@ class EarlyStopping {
   /// weights.
   static constexpr bool restores_weights = true;
 
+  /// @{
+  /// What Trainer::fit calls.
   template <class State>
   void on_fit_begin(State& /*state*/) {
     if (!std::exchange(loaded_, false)) {
@@ -145,6 +148,7 @@ class EarlyStopping {
       restore(state.model);
     }
   }
+  /// @}
 
  private:
   bool has_best() const { return state_.best_epoch > 0; }

@@ -16,6 +16,7 @@ struct CosineAnnealingLROptions {
   /// @param t_max  steps from the initial rate down to eta_min, at least 1
   CosineAnnealingLROptions(std::int64_t t_max) : t_max_(t_max) {}  // NOLINT: Options(200) idiom
 
+  /// Steps from the initial rate down to eta_min, at least 1.
   TORCH_ARG(std::int64_t, t_max);
   /// The lowest rate, the same for all groups, at least 0; default 0.
   TORCH_ARG(double, eta_min) = 0;

@@ -21,7 +21,7 @@ struct Evaluation {
   double loss = 0;      ///< mean over samples
   double accuracy = 0;  ///< share of samples whose largest logit is the label's (of soft labels:
                         ///< the likeliest one's), in [0, 1]
-  std::int64_t samples = 0;
+  std::int64_t samples = 0;  ///< how many there were
 };
 
 namespace detail {

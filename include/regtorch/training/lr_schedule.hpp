@@ -73,7 +73,9 @@ inline double& momentum_of(torch::optim::OptimizerOptions& options) {
 /// The optimizer is kept by reference, and must not be moved.
 class LRSchedule : public torch::optim::LRScheduler {
  public:
+  /// The rate after `step` steps of a parameter group that began with `initial`.
   using Rate = std::function<double(std::int64_t step, double initial)>;
+  /// The momentum (of Adam beta1) after `step` steps.
   using Momentum = std::function<double(std::int64_t step)>;
 
   /// @param optimizer  whose groups' present learning rates are the initial ones

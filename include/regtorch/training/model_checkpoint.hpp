@@ -49,9 +49,9 @@ class ModelCheckpoint {
  public:
   /// A file of this fit.
   struct Saved {
-    std::filesystem::path path;
-    std::int64_t epoch;  ///< counted from 1
-    double value;        ///< of the monitored metric; NaN where none is judged
+    std::filesystem::path path;  ///< where it is
+    std::int64_t epoch;          ///< counted from 1
+    double value;                ///< of the monitored metric; NaN where none is judged
   };
 
   /// @param options  see model_checkpoint_options.hpp

@@ -23,7 +23,9 @@ struct OneCycleLROptions {
   OneCycleLROptions(double max_lr, std::int64_t total_steps)
       : max_lr_(max_lr), total_steps_(total_steps) {}
 
+  /// The highest rate, of all groups, above 0.
   TORCH_ARG(double, max_lr);
+  /// Steps of the whole run, at least 1.
   TORCH_ARG(std::int64_t, total_steps);
   /// Share of the steps in which the rate rises, in [0, 1]; default 0.3.
   TORCH_ARG(double, pct_start) = 0.3;

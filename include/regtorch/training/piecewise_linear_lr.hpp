@@ -26,11 +26,13 @@ namespace regtorch {
 /// Equal to Python's LambdaLR(optimizer, lambda k: numpy.interp(k, steps, factors)).
 class PiecewiseLinearLR : public LRSchedule {
  public:
+  /// A corner of the curve.
   struct Point {
     std::int64_t step;  ///< at least 0
     double factor;      ///< of the initial rate, finite, at least 0
   };
 
+  /// @param optimizer  whose rates are set; it must outlive the schedule
   /// @param points  at least one, each at a later step than the one before
   /// @throws c10::ValueError if the points are not so
   PiecewiseLinearLR(torch::optim::Optimizer& optimizer, std::vector<Point> points)

@@ -86,6 +86,8 @@ class ProgressBar {
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
 
+  /// @{
+  /// What Trainer::fit calls.
   void on_fit_begin(TrainingState& /*state*/) {
     write(cleared());
     table_.reset();
@@ -150,6 +152,7 @@ class ProgressBar {
     in_epoch_ = false;
     write(text);
   }
+  /// @}
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -21,10 +21,11 @@ struct EpochSoFar {
 
 /// What the epochs that are done took, on average; all 0 before the first.
 struct EpochSeconds {
-  std::int64_t epochs = 0;
-  double training = 0;
-  double validation = 0;
+  std::int64_t epochs = 0;  ///< how many are done
+  double training = 0;      ///< of one
+  double validation = 0;    ///< of one
 
+  /// Of an epoch with its validation.
   double whole() const { return training + validation; }
 
   /// Counts an epoch in, by its train_seconds and val_seconds; one it lacks took no time.
@@ -41,8 +42,8 @@ struct EpochSeconds {
 
 /// Seconds until the epoch ends, its validation included, and until the fit does.
 struct TimeLeft {
-  double epoch;
-  double fit;
+  double epoch;  ///< until it ends
+  double fit;    ///< until it ends
 };
 
 /// The epoch's training goes on at its rate so far; validation, and each epoch to come, takes as

@@ -67,6 +67,8 @@ class ScheduleByStep {
   /// @param schedule  any torch::optim::LRScheduler; kept by reference
   explicit ScheduleByStep(torch::optim::LRScheduler& schedule) : schedule_(schedule) {}
 
+  /// @{
+  /// What Trainer::fit calls.
   void on_fit_begin(TrainingState& state) { seen_ = state.step; }
   void on_batch_end(TrainingState& state) {
     if (state.step != seen_) {
@@ -74,6 +76,7 @@ class ScheduleByStep {
       schedule_.step();
     }
   }
+  /// @}
 
   TensorDict state_dict() const { return schedule_.state_dict(); }
   void load_state_dict(const TensorDict& state) { schedule_.load_state_dict(state); }
@@ -94,6 +97,7 @@ class ScheduleByEpoch {
   /// @param schedule  any torch::optim::LRScheduler; kept by reference
   explicit ScheduleByEpoch(torch::optim::LRScheduler& schedule) : schedule_(schedule) {}
 
+  /// What Trainer::fit calls.
   void on_epoch_end(TrainingState& /*state*/) { schedule_.step(); }
 
   TensorDict state_dict() const { return schedule_.state_dict(); }

@@ -51,10 +51,12 @@ class StopOnInterrupt {
   /// Whether Ctrl-C was pressed since the construction.
   bool interrupted() const { return flag(); }
 
-  // As a callback.
+  /// @{
+  /// As a callback: what Trainer::fit calls. It interrupts: resumed, the training goes on.
   static constexpr bool interrupts = true;
   bool on_batch_end(TrainingState& /*state*/) { return interrupted(); }
   bool on_epoch_end(TrainingState& /*state*/) { return interrupted(); }
+  /// @}
 
  private:
   static void handle(int /*signal*/) {

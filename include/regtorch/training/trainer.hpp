@@ -64,6 +64,8 @@ class Trainer {
 
   /// Validates with another criterion than the one trained with, so that the validation loss of a
   /// run with smoothed labels, say, can be compared with that of one without.
+  ///
+  /// @param criterion  callable (logits, labels) -> loss, the mean over the samples
   void validate_with(std::function<at::Tensor(const at::Tensor&, const at::Tensor&)> criterion) {
     validation_criterion_ = std::move(criterion);
   }
@@ -108,6 +110,7 @@ class Trainer {
   History fit(Batches&& batches, Validation&& validation, Callbacks&&... callbacks) {
     return run(batches, &validation, callbacks...);
   }
+  /// The same without validation.
   template <BatchRange Batches, class... Callbacks>
   History fit(Batches&& batches, Callbacks&&... callbacks) {
     return run(batches, static_cast<std::remove_reference_t<Batches>*>(nullptr), callbacks...);

@@ -15,8 +15,11 @@ namespace regtorch {
 
 /// What a callback sees of a running fit.
 struct TrainingState {
+  /// What is trained, and by what.
+  /// @{
   torch::nn::Module& model;
   torch::optim::Optimizer& optimizer;
+  /// @}
   std::int64_t epochs = 0;   ///< how many were asked for
   std::int64_t epoch = 0;    ///< the current one, counted from 1; 0 in on_fit_begin
   std::int64_t step = 0;     ///< optimizer steps taken since the fit began

@@ -45,8 +45,10 @@ struct ColorJitterOptions {
 /// The same as torchvision.transforms.ColorJitter on tensors of floats.
 class ColorJitter {
  public:
+  /// What is changed.
   enum class Adjustment : std::uint32_t { kBrightness, kContrast, kSaturation, kHue };
 
+  /// With the options above.
   explicit ColorJitter(const ColorJitterOptions& options)
       : reach_{options.brightness(), options.contrast(), options.saturation(), options.hue()} {
     constexpr std::array kNames{"brightness", "contrast", "saturation"};
@@ -58,13 +60,16 @@ class ColorJitter {
                       "ColorJitter: wanted a hue in [0, 0.5], got ", reach_[3]);
   }
 
+  /// What is drawn for an image.
   struct Draw {
     std::array<Adjustment, 4> order;  ///< the first `count` are made
-    int count;
-    std::array<float, 4> factor;  ///< of each Adjustment
-    float mean;                   ///< of gray, just before the contrast is changed
+    int count;                        ///< how many
+    std::array<float, 4> factor;      ///< of each Adjustment
+    float mean;                       ///< of gray, just before the contrast is changed
   };
 
+  /// @{
+  /// What a Pipeline calls: see kernels/image_transform.hpp.
   // Never inlined, so compiled for one instruction set: the factors have the same bits on all.
   __attribute__((noinline)) Draw draw(kernels::RandomWords& random, kernels::ImageSize) const {
     Draw draw{};
@@ -100,6 +105,7 @@ class ColorJitter {
       gray[i] = kernels::grayscale(block.red[i], block.green[i], block.blue[i]);
     }
   }
+  /// @}
 
  private:
   /// Makes the first `count` adjustments.

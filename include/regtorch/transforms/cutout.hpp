@@ -26,6 +26,7 @@ namespace regtorch::transforms {
 /// 2017, arXiv:1708.04552.
 class Cutout {
  public:
+  /// With the parameters above.
   explicit Cutout(int size, std::array<double, 3> fill = {0, 0, 0})
       : size_(size), fill_("Cutout", fill) {
     TORCH_CHECK_VALUE(size >= 1 && size < kLimit, "Cutout: wanted a size in [1, ", kLimit,
@@ -34,10 +35,12 @@ class Cutout {
 
   /// The square's first row and column, which may lie outside the image.
   struct Draw {
-    int top;
-    int left;
+    int top;   ///< first row
+    int left;  ///< first column
   };
 
+  /// @{
+  /// What a Pipeline calls: see kernels/image_transform.hpp.
   Draw draw(kernels::RandomWords& random, kernels::ImageSize in) const {
     const auto first = [&](int side) {
       return static_cast<int>(kernels::bounded(random.next(), static_cast<std::uint32_t>(side))) -
@@ -55,6 +58,7 @@ class Cutout {
   kernels::PixelOperation device_operation(const Draw& draw) const {
     return kernels::PixelOperation::fill({draw.top, draw.left, size_, size_}, fill_.color());
   }
+  /// @}
 
  private:
   static constexpr int kLimit = 1 << 15;

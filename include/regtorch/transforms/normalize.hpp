@@ -22,6 +22,7 @@ namespace regtorch::transforms {
 /// The same as torchvision.transforms.Normalize after ToTensor.
 class Normalize {
  public:
+  /// With the parameters above.
   Normalize(std::array<double, 3> mean, std::array<double, 3> std) {
     for (std::size_t c = 0; c < 3; ++c) {
       TORCH_CHECK_VALUE(std::isfinite(mean[c]), "Normalize: wanted a finite mean, got ", mean[c],
@@ -34,6 +35,8 @@ class Normalize {
     }
   }
 
+  /// @{
+  /// What a Pipeline calls: see kernels/image_transform.hpp.
   void pixel(float& red, float& green, float& blue) const {
     red = red * scale_[0] + shift_[0];
     green = green * scale_[1] + shift_[1];
@@ -42,6 +45,7 @@ class Normalize {
   kernels::PixelOperation device_operation(const kernels::NoDraw&) const {
     return kernels::PixelOperation::scale_shift(scale_, shift_);
   }
+  /// @}
 
  private:
   std::array<float, 3> scale_;

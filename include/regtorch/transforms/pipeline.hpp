@@ -57,6 +57,7 @@ class Pipeline {
                 "a transform is either geometric or has a member pixel or block, not both");
 
  public:
+  /// @param transforms  in the order in which they act
   explicit Pipeline(Transforms... transforms) : transforms_(std::move(transforms)...) {}
 
   /// Whether images on this device are transformed there: on CUDA, if the component regtorch::cuda

@@ -26,6 +26,7 @@ enum class PaddingMode { kZero, kReflect };
 /// The same as torchvision.transforms.RandomCrop(size, padding, padding_mode=...).
 class RandomCrop {
  public:
+  /// With the parameters above.
   explicit RandomCrop(int size, int padding = 0, PaddingMode mode = PaddingMode::kZero)
       : size_(size), padding_(padding), mode_(mode) {
     TORCH_CHECK_VALUE(size >= 1 && size < kLimit, "RandomCrop: wanted a size in [1, ", kLimit,
@@ -34,12 +35,15 @@ class RandomCrop {
                       kLimit, "), got ", padding);
   }
 
+  /// What is drawn for an image: where the square lies in it, padding and all.
   struct Draw {
-    int top;
-    int left;
-    kernels::ImageSize in;
+    int top;                ///< first row
+    int left;               ///< first column
+    kernels::ImageSize in;  ///< the image's size
   };
 
+  /// @{
+  /// What a Pipeline calls: see kernels/image_transform.hpp.
   Draw draw(kernels::RandomWords& random, kernels::ImageSize in) const {
     const auto offset = [&](int side) {
       const int places = side + 2 * padding_ - size_ + 1;
@@ -61,6 +65,7 @@ class RandomCrop {
   }
   int source_row(const Draw& draw, int y) const { return place(draw.top + y, draw.in.height); }
   int source_column(const Draw& draw, int x) const { return place(draw.left + x, draw.in.width); }
+  /// @}
 
  private:
   static constexpr int kLimit = 1 << 15;

@@ -17,7 +17,9 @@ namespace regtorch::transforms {
 
 /// How often an image loses a rectangle, how large that is, and what it becomes.
 struct RandomErasingOptions {
+  /// From the first number to the second.
   using Range = std::pair<double, double>;
+  /// A number for each channel.
   using Color = std::array<double, 3>;
 
   /// Probability in [0, 1].
@@ -49,6 +51,7 @@ struct RandomErasingOptions {
 /// arXiv:1708.04896.
 class RandomErasing {
  public:
+  /// With the options above.
   explicit RandomErasing(const RandomErasingOptions& options = {})
       : options_(options), fill_("RandomErasing", options.fill()) {
     const auto [least, greatest] = options.scale();
@@ -63,14 +66,17 @@ class RandomErasing {
                       lowest, " and ", highest);
   }
 
+  /// What is drawn for an image: the rectangle.
   struct Draw {
-    int top = 0;
-    int left = 0;
-    int height = 0;  ///< 0: nothing is erased
-    int width = 0;
-    std::uint64_t noise_seed = 0;
+    int top = 0;                   ///< first row
+    int left = 0;                  ///< first column
+    int height = 0;                ///< 0: nothing is erased
+    int width = 0;                 ///< in pixels
+    std::uint64_t noise_seed = 0;  ///< of the noise that it is filled with
   };
 
+  /// @{
+  /// What a Pipeline calls: see kernels/image_transform.hpp.
   // Never inlined, so compiled for one instruction set: the rectangle is the same on all.
   __attribute__((noinline)) Draw draw(kernels::RandomWords& random, kernels::ImageSize in) const {
     const auto uniform = [&](double low, double high) {
@@ -116,6 +122,7 @@ class RandomErasing {
     return options_.noise() ? kernels::PixelOperation::noise(box, draw.noise_seed)
                             : kernels::PixelOperation::fill(box, fill_.color());
   }
+  /// @}
 
  private:
   /// Each pixel's three numbers are a function of the noise's seed and its place.

@@ -20,15 +20,19 @@ namespace regtorch::transforms {
 /// The same as torchvision.transforms.RandomGrayscale.
 class RandomGrayscale {
  public:
+  /// With the parameters above.
   explicit RandomGrayscale(double p = 0.1) {
     TORCH_CHECK_VALUE(p >= 0 && p <= 1, "RandomGrayscale: wanted p in [0, 1], got ", p);
     threshold_ = kernels::threshold(p);
   }
 
+  /// What is drawn for an image.
   struct Draw {
-    bool gray;
+    bool gray;  ///< whether it loses its colour
   };
 
+  /// @{
+  /// What a Pipeline calls: see kernels/image_transform.hpp.
   Draw draw(kernels::RandomWords& random, kernels::ImageSize) const {
     return {random.next() < threshold_};
   }
@@ -47,6 +51,7 @@ class RandomGrayscale {
   kernels::PixelOperation device_operation(const Draw& draw) const {
     return draw.gray ? kernels::PixelOperation::grayscale() : kernels::PixelOperation::none();
   }
+  /// @}
 
  private:
   std::uint64_t threshold_ = 0;

@@ -16,22 +16,27 @@ namespace regtorch::transforms {
 /// The same as torchvision.transforms.RandomHorizontalFlip.
 class RandomHorizontalFlip {
  public:
+  /// With the parameters above.
   explicit RandomHorizontalFlip(double p = 0.5) {
     TORCH_CHECK_VALUE(p >= 0 && p <= 1, "RandomHorizontalFlip: wanted p in [0, 1], got ", p);
     threshold_ = kernels::threshold(p);
   }
 
+  /// What is drawn for an image.
   struct Draw {
-    bool flip;
-    int last_column;
+    bool flip;        ///< whether it is mirrored
+    int last_column;  ///< the image's
   };
 
+  /// @{
+  /// What a Pipeline calls: see kernels/image_transform.hpp.
   Draw draw(kernels::RandomWords& random, kernels::ImageSize in) const {
     return {random.next() < threshold_, in.width - 1};
   }
   kernels::ImageSize output_size(kernels::ImageSize in) const { return in; }
   int source_row(const Draw&, int y) const { return y; }
   int source_column(const Draw& draw, int x) const { return draw.flip ? draw.last_column - x : x; }
+  /// @}
 
  private:
   std::uint64_t threshold_ = 0;

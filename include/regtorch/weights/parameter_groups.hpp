@@ -24,8 +24,8 @@ concept DecayOptions = std::derived_from<Options, torch::optim::OptimizerOptions
 /// Parameters that an optimizer treats alike, and all the options it treats them with.
 template <DecayOptions Options>
 struct ParameterGroup {
-  std::vector<at::Tensor> parameters;
-  Options options;
+  std::vector<at::Tensor> parameters;  ///< at least one
+  Options options;                     ///< the optimizer's, all of them
 };
 
 /// Makes an optimizer in which each parameter group has just the options that are given for it.

@@ -74,9 +74,11 @@ class Parameters {
     TORCH_CHECK_VALUE(!tensors_.empty(), "Parameters: wanted at least one, got none");
     check_type();
   }
+  /// The same for tensors in braces.
   Parameters(std::initializer_list<at::Tensor> parameters)
       : Parameters(std::vector<at::Tensor>(parameters)) {}
 
+  /// The parameters meant.
   const std::vector<at::Tensor>& tensors() const { return tensors_; }
 
  private:
