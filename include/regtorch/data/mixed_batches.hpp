@@ -43,8 +43,9 @@ class MixedBatches {
   /// The batches as they are before they are mixed.
   Batches& batches() { return batches_; }
 
-  /// Those of the batches.
+  /// The batches' state, for a checkpoint.
   TensorDict state_dict() const { return batches_.state_dict(); }
+  /// @throws what Batches::load_state_dict throws
   void load_state_dict(const TensorDict& state) { batches_.load_state_dict(state); }
 
   /// One pass, from its first batch on.

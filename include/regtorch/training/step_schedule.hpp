@@ -78,7 +78,10 @@ class ScheduleByStep {
   }
   /// @}
 
+  /// The schedule's position, for a checkpoint.
   TensorDict state_dict() const { return schedule_.state_dict(); }
+  /// Goes there. A schedule of LibTorch's must be as new.
+  /// @throws c10::Error if `state` is not what state_dict() gives
   void load_state_dict(const TensorDict& state) { schedule_.load_state_dict(state); }
 
  private:
@@ -100,7 +103,10 @@ class ScheduleByEpoch {
   /// What Trainer::fit calls.
   void on_epoch_end(TrainingState& /*state*/) { schedule_.step(); }
 
+  /// The schedule's position, for a checkpoint.
   TensorDict state_dict() const { return schedule_.state_dict(); }
+  /// Goes there. A schedule of LibTorch's must be as new.
+  /// @throws c10::Error if `state` is not what state_dict() gives
   void load_state_dict(const TensorDict& state) { schedule_.load_state_dict(state); }
 
  private:

@@ -13,8 +13,10 @@ namespace regtorch {
 struct TrainingCheckpointOptions {
   TrainingCheckpointOptions() = default;
   /// @param path  the file, replaced each time
-  TrainingCheckpointOptions(std::filesystem::path path) : path_(std::move(path)) {}  // NOLINT
-  TrainingCheckpointOptions(const char* path) : path_(path) {}                       // NOLINT
+  TrainingCheckpointOptions(std::filesystem::path path)  // NOLINT: checkpoint(path) is the idiom
+      : path_(std::move(path)) {}
+  /// @param path  the same
+  TrainingCheckpointOptions(const char* path) : path_(path) {}  // NOLINT
 
   /// Empty, the default: nowhere.
   TORCH_ARG(std::filesystem::path, path);
