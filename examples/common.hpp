@@ -297,6 +297,9 @@ template <class Experiment>
 int run(CLI::App& app, const Settings& settings, int argc, char** argv, Experiment experiment) {
   CLI11_PARSE(app, argc, argv);
   try {
+    TORCH_CHECK_VALUE(!torch::Device(settings.device).is_cuda() || torch::cuda::is_available(),
+                      "--device ", settings.device,
+                      ": wanted a GPU, a driver for it and a LibTorch ", "with CUDA, got none");
     rt::use_cpu_memory_cache();
     torch::manual_seed(settings.seed);
     if (settings.threads > 0) {
