@@ -53,12 +53,12 @@ class StateReader {
     return values<std::int64_t>(name, at::kLong, count);
   }
   /// Integers of at least 0.
-  std::vector<std::uint64_t> counts(const std::string& name,
-                                    std::optional<std::size_t> count = std::nullopt) const {
-    const auto values = integers(name, count);
+  std::vector<std::int64_t> counts(const std::string& name,
+                                   std::optional<std::size_t> count = std::nullopt) const {
+    auto values = integers(name, count);
     TORCH_CHECK(std::all_of(values.begin(), values.end(), [](auto value) { return value >= 0; }),
                 who_, ": wanted no number below 0 in the entry ", name, ", got ", values);
-    return {values.begin(), values.end()};
+    return values;
   }
   std::vector<double> doubles(const std::string& name,
                               std::optional<std::size_t> count = std::nullopt) const {

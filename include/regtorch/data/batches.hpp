@@ -129,7 +129,7 @@ class Batches {
   void load_state_dict(const TensorDict& state) {
     const regtorch::detail::StateReader reader("Batches", state);
     const auto seed = reader.integers("seed", 1)[0];
-    next_pass_ = reader.counts("next_pass", 1)[0];
+    next_pass_ = static_cast<std::uint64_t>(reader.counts("next_pass", 1)[0]);
     seed_ = static_cast<std::uint64_t>(seed);
   }
 

@@ -178,7 +178,8 @@ class DisturbLabelImpl : public torch::nn::Cloneable<DisturbLabelImpl> {
   /// Goes on with the call at which state_dict() was called.
   /// @throws c10::Error, with nothing changed, if `state` is not what that gives
   void load_state_dict(const TensorDict& state) {
-    calls_ = detail::StateReader("DisturbLabel", state).counts("calls", 1)[0];
+    calls_ = static_cast<std::uint64_t>(
+        detail::StateReader("DisturbLabel", state).counts("calls", 1)[0]);
   }
 
  private:

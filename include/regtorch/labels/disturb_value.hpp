@@ -140,7 +140,8 @@ class DisturbValueImpl : public torch::nn::Cloneable<DisturbValueImpl> {
   /// Goes on with the call at which state_dict() was called.
   /// @throws c10::Error, with nothing changed, if `state` is not what that gives
   void load_state_dict(const TensorDict& state) {
-    calls_ = detail::StateReader("DisturbValue", state).counts("calls", 1)[0];
+    calls_ = static_cast<std::uint64_t>(
+        detail::StateReader("DisturbValue", state).counts("calls", 1)[0]);
   }
 
  private:

@@ -94,8 +94,7 @@ struct FitProgress {
   ///         of batches
   void load(const TensorDict& tensors, TrainingState& state) {
     const StateReader reader("Trainer", tensors);
-    const auto numbers = reader.integers("fit", 8);
-    reader.counts("fit", 8);  // none of them negative
+    const auto numbers = reader.counts("fit", 8);
     TORCH_CHECK(numbers[0] == kVersion, "Trainer: wanted a checkpoint of version ", kVersion,
                 ", got version ", numbers[0]);
     TORCH_CHECK(state.batches == numbers[4], "Trainer: wanted a fit of ", numbers[4],

@@ -135,7 +135,7 @@ class Trainer {
         module, optimizer_, criterion_, disturb_labels_, gradient_step, batches, validation,
         callbacks...);
     history_ = {};
-    const auto resumed = std::exchange(resume_from_, std::nullopt);
+    auto resumed = std::exchange(resume_from_, std::nullopt);
     if (resumed.has_value()) {
       parts.check(*resumed);
       progress.load(*resumed, state);
@@ -163,6 +163,7 @@ class Trainer {
         (detail::call_hook<detail::on_epoch_begin_hook>(callbacks, state), ...);
       }
       parts.load(*resumed);
+      resumed.reset();  // as large as the model and the optimizer
     }
     while (!state.stopping &&
            (progress.midway ? state.epoch <= state.epochs : state.epoch < state.epochs)) {
