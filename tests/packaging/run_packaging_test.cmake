@@ -3,11 +3,11 @@
 #   cmake -D NAME=VALUE ... -P run_packaging_test.cmake
 #
 #   kind       make: puts the packages into work, for the others; or the package to install and use:
-#              source, tar_gz, deb, vcpkg, conan
+#              source, tar_gz, deb, vcpkg, conan; lintian: looks at the .deb
 #   work       scratch folder
 #   source, binary   regtorch's source and build trees
 #   torch_dir, generator, compiler, launcher   the build's own
-#   cpack, dpkg_deb, apt_get, conan   programs
+#   cpack, dpkg_deb, apt_get, lintian, conan   programs
 
 cmake_minimum_required(VERSION 3.25)
 include(${CMAKE_CURRENT_LIST_DIR}/../cmake/run.cmake)
@@ -69,6 +69,15 @@ if(kind STREQUAL "make")
   return()
 endif()
 
+set(deb "${packages}/libregtorch-dev_${version}_all.deb")
+if(kind STREQUAL "lintian")
+  # But for what Debian asks of its own packages: a changelog in its format, a maintainer's address.
+  run(${lintian} --allow-root --fail-on error,warning
+      --suppress-tags no-changelog,malformed-contact ${deb})
+  message("${output}")
+  return()
+endif()
+
 # --- installing it into a prefix ----------------------------------------------------------------
 
 set(place ${work}/${kind})
@@ -87,7 +96,6 @@ elseif(kind STREQUAL "tar_gz")
 elseif(kind STREQUAL "deb")
   set(prefix ${place}/usr)
   set(docs share/doc/libregtorch-dev/NEWS.gz share/doc/libregtorch-dev/copyright)
-  set(deb "${packages}/libregtorch-dev_${version}_all.deb")
   run(${dpkg_deb} --extract ${deb} ${place})
   foreach(field "Package: libregtorch-dev" "Version: ${version}" "Architecture: all"
                 "Depends: g++ (>= 4:12)")
