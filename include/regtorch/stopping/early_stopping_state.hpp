@@ -59,8 +59,9 @@ struct EarlyStoppingState {
     state.waited = values[2];
     state.reason = static_cast<StopReason>(values[3]);
     state.restored = values[4] != 0;
-    TORCH_CHECK(0 <= state.best_epoch && 0 <= state.epoch && 0 <= state.waited && 0 <= values[3] &&
-                    values[3] <= static_cast<std::int64_t>(StopReason::kPatience),
+    const auto is_count = [](std::int64_t value) { return 0 <= value && value <= kMostChecks; };
+    TORCH_CHECK(is_count(state.best_epoch) && is_count(state.epoch) && is_count(state.waited) &&
+                    0 <= values[3] && values[3] <= static_cast<std::int64_t>(StopReason::kPatience),
                 "EarlyStopping: wanted counts of checks in the entry checks, got ", checks);
     TensorDict best_weights;
     TensorDict last_weights;
@@ -81,6 +82,7 @@ struct EarlyStoppingState {
   }
 
  private:
+  static constexpr std::int64_t kMostChecks = std::int64_t{1} << 62;  // so that counting goes on
   static constexpr std::string_view kBestWeights = "best_weights.";
   static constexpr std::string_view kLastWeights = "last_weights.";
 
