@@ -13,6 +13,8 @@
 #include <c10/util/Half.h>
 #else
 #include <torch/torch.h>
+
+#include "threads.hpp"
 #endif
 
 #undef CHECK
@@ -44,19 +46,5 @@ std::string error_of(Callable&& callable) {
 inline bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
-
-#if !defined(REGTORCH_TEST_KERNELS_ALONE)
-/// Runs the rest of a scope with this many intra-op threads.
-class Threads {
- public:
-  explicit Threads(int count) : before_(at::get_num_threads()) { at::set_num_threads(count); }
-  ~Threads() { at::set_num_threads(before_); }
-  Threads(const Threads&) = delete;
-  Threads& operator=(const Threads&) = delete;
-
- private:
-  int before_;
-};
-#endif
 
 }  // namespace regtorch::testing

@@ -115,6 +115,7 @@
 #include "regtorch/report/svg_line_chart.hpp"
 #include "regtorch/report/svg_series.hpp"
 #include "regtorch/report/table.hpp"
+#include "regtorch/report/utf8.hpp"
 #include "regtorch/stopping/early_stopping.hpp"
 #include "regtorch/stopping/early_stopping_options.hpp"
 #include "regtorch/stopping/early_stopping_state.hpp"

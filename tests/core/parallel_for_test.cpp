@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "threads.hpp"
 
 using regtorch::testing::contains;
 using regtorch::testing::error_of;

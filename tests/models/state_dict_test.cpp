@@ -536,6 +536,35 @@ TEST_CASE("values nested without end, or in themselves, are read like any", "[mo
   CHECK(contains(Crafted("\x80\x02}q\0"s + text("w") + "h\0s."s).error(), "not a tensor: w"));
 }
 
+TEST_CASE("a small file that claims large tensors is an error, not a lack of memory", "[models]") {
+  const auto error_of = [](const std::string& pickle) {
+    const Crafted file(pickle);
+    return regtorch::testing::error_of([&] { rt::load_state_dict(file.path); });
+  };
+  const auto repeated = [](std::vector<std::int64_t> sizes) {
+    Pickled tensor;
+    tensor.strides.assign(sizes.size(), 0);
+    tensor.sizes = std::move(sizes);
+    return dict(text("w") + std::string(tensor));
+  };
+  CHECK(error_of(repeated({1 << 24})).empty());  // 64 MiB
+  const std::string wanted = "tensors up to w take more memory than a file of";
+  CHECK(contains(error_of(repeated({(1 << 24) + 1})), wanted));
+  const auto most = std::numeric_limits<std::int64_t>::max();
+  CHECK(contains(error_of(repeated({most})), wanted));
+  CHECK(contains(error_of(repeated({1, most, most})), wanted));
+  CHECK(contains(error_of(repeated({4, std::int64_t{1} << 62})), wanted));  // 2^66 bytes
+  // Each of them small.
+  std::string many;
+  Pickled tensor;
+  tensor.sizes = {1 << 12, 1 << 10};
+  tensor.strides = {0, 0};
+  for (int i = 0; i < 5; ++i) {
+    many += text(std::to_string(i)) + std::string(tensor);
+  }
+  CHECK(contains(error_of(dict(many)), "tensors up to 4 take"));
+}
+
 TEST_CASE("a tensor of bools holds bools, whatever the bytes", "[models]") {
   Pickled bools;
   bools.type = "BoolStorage";
@@ -544,6 +573,8 @@ TEST_CASE("a tensor of bools holds bools, whatever the bytes", "[models]") {
   Buffers module({{"w", torch::zeros({4}, at::kBool)}});
   rt::load_state_dict(module, file.path);
   CHECK(std::string(static_cast<const char*>(module["w"].data_ptr()), 4) == "\0\1\1\1"s);
+  const auto state = rt::load_state_dict(file.path);
+  CHECK(std::string(static_cast<const char*>(state["w"].data_ptr()), 4) == "\0\1\1\1"s);
 }
 
 TEST_CASE("a file that is no archive of torch.save is an error that says why", "[models]") {

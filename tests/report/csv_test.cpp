@@ -33,6 +33,18 @@ TEST_CASE("a history becomes a table that reads back exactly", "[report]") {
   CHECK(contents(folder.path / "h.csv") == "epoch\n");
 }
 
+TEST_CASE("names that would end a field of a table are in quotes", "[report]") {
+  rt::History history;
+  history.epochs.push_back({1, {}});
+  for (const char* name : {"a,b", "a\nb", "a\rb", "say \"a\"", "plain; name"}) {
+    history.epochs.back().metrics.set(name, 1);
+  }
+  const TemporaryFolder folder;
+  rt::report::write_csv(history, folder.path / "h.csv");
+  CHECK(contents(folder.path / "h.csv") ==
+        "epoch,\"a,b\",\"a\nb\",\"a\rb\",\"say \"\"a\"\"\",plain; name\n1,1,1,1,1,1\n");
+}
+
 TEST_CASE("a table that cannot be written names the file", "[report]") {
   CHECK(contains(error_of([] { rt::report::write_csv({}, "/nowhere/h.csv"); }),
                  "could not write /nowhere/h.csv"));

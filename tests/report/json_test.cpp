@@ -46,6 +46,19 @@ TEST_CASE("text is escaped as JSON wants it", "[report]") {
   CHECK(text == "{\n  \"a\\\"b\": \"\\\\ \\u000a \\u0001 é\"\n}\n");
 }
 
+TEST_CASE("what is not UTF-8 becomes U+FFFD, or no reader would take the file", "[report]") {
+  const auto quoted = [](const char* text) { return JsonObject().set("t", text).text(); };
+  const auto wanted = [](const std::string& text) { return "{\n  \"t\": \"" + text + "\"\n}\n"; };
+  for (const char* text : {"é", "\u20ac", "\U0001F600", "\uFFFF", "\x7f"}) {
+    CHECK(quoted(text) == wanted(text));
+  }
+  CHECK(quoted("a\xff" "b") == wanted("a\uFFFD" "b"));
+  CHECK(quoted("\xc3") == wanted("\uFFFD"));                              // cut short
+  CHECK(quoted("\xc0\xaf") == wanted("\uFFFD\uFFFD"));                    // longer than need be
+  CHECK(quoted("\xed\xa0\x80") == wanted("\uFFFD\uFFFD\uFFFD"));         // half a pair
+  CHECK(quoted("\xf4\x90\x80\x80") == wanted("\uFFFD\uFFFD\uFFFD\uFFFD"));  // beyond U+10FFFF
+}
+
 TEST_CASE("what JSON cannot say is null", "[report]") {
   CHECK(JsonObject().set("x", std::nan("")).text() == "{\n  \"x\": null\n}\n");
   CHECK(JsonObject().set("x", INFINITY).text() == "{\n  \"x\": null\n}\n");

@@ -319,6 +319,11 @@ TEST_CASE("a wrong state changes nothing and names the entry", "[stopping]") {
   CHECK(contains(error_with("checks", torch::tensor({1, 2})), "wanted Long [5]"));
   CHECK(contains(error_with("checks", torch::tensor({1, 1, 1, 9, 0})), "wanted counts of checks"));
   CHECK(contains(error_with("checks", torch::tensor({1, 1, -1, 0, 0})), "wanted counts of checks"));
+  // One more check would be undefined behaviour.
+  const auto most = std::numeric_limits<std::int64_t>::max();
+  for (const auto& counts : {std::vector<std::int64_t>{1, most, 1, 0, 0}, {1, 1, most, 0, 0}}) {
+    CHECK(contains(error_with("checks", torch::tensor(counts)), "wanted counts of checks"));
+  }
   CHECK(contains(error_with("other", torch::tensor(1)), "got an entry other"));
   CHECK(stopper.best() == 3);
   EarlyStopping keeps(EarlyStoppingOptions().restore_best_weights(true));

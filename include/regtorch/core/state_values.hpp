@@ -39,6 +39,9 @@ inline at::Tensor to_tensor(std::string_view text) {
   return vector_tensor<char>({text.data(), text.size()}, at::kByte);
 }
 
+/// Whether something may have been counted so often, and counting may go on.
+inline bool is_count(std::int64_t value) { return 0 <= value && value <= std::int64_t{1} << 62; }
+
 /// Reads what a state_dict() gave; an entry that is missing or not what is wanted is a c10::Error
 /// that names it.
 class StateReader {
@@ -52,12 +55,12 @@ class StateReader {
                                      std::optional<std::size_t> count = std::nullopt) const {
     return values<std::int64_t>(name, at::kLong, count);
   }
-  /// Integers of at least 0.
+  /// Integers that are counts.
   std::vector<std::int64_t> counts(const std::string& name,
                                    std::optional<std::size_t> count = std::nullopt) const {
     auto values = integers(name, count);
-    TORCH_CHECK(std::all_of(values.begin(), values.end(), [](auto value) { return value >= 0; }),
-                who_, ": wanted no number below 0 in the entry ", name, ", got ", values);
+    TORCH_CHECK(std::all_of(values.begin(), values.end(), is_count), who_,
+                ": wanted numbers from 0 to 2^62 in the entry ", name, ", got ", values);
     return values;
   }
   std::vector<double> doubles(const std::string& name,

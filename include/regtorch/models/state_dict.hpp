@@ -180,6 +180,7 @@ inline void save_state_dict(const torch::nn::Module& module, const std::filesyst
 /// @throws c10::Error naming the file and what is wrong with it, or an entry that is not a tensor
 inline TensorDict load_state_dict(const std::filesystem::path& path) {
   detail::StateDictFile file(path, c10::str("load_state_dict: ", path.string()));
+  file.check_size_of_copies();
   TensorDict state;
   for (const auto& entry : file.entries()) {
     TORCH_CHECK(entry.tensor != nullptr, "load_state_dict: ", path.string(),

@@ -62,6 +62,27 @@ class StateDictFile {
     return objects_.numbers(info.sizes);
   }
 
+  /// Throws if copies of all tensors would take more than 64 MiB and also more than 16 times the
+  /// file: strides of 0, and many tensors of one storage, make a small file claim any size.
+  void check_size_of_copies() const {
+    constexpr std::uint64_t kAlways = std::uint64_t{64} << 20;
+    std::uint64_t left = std::max(kAlways, 16 * zip_.bytes());
+    for (const auto& entry : entries_) {
+      if (entry.tensor != nullptr) {
+        const auto sizes = objects_.numbers(entry.tensor->sizes);
+        const bool empty = std::find(sizes.begin(), sizes.end(), 0) != sizes.end();
+        std::uint64_t bytes = empty ? 0 : c10::elementSize(entry.tensor->dtype);
+        bool fits = true;
+        for (const std::int64_t size : sizes) {
+          fits = fits && !__builtin_mul_overflow(bytes, static_cast<std::uint64_t>(size), &bytes);
+        }
+        TORCH_CHECK(fits && bytes <= left, where_, ": tensors up to ", entry.name,
+                    " take more memory than a file of ", zip_.bytes(), " bytes should need");
+        left -= bytes;
+      }
+    }
+  }
+
   /// The tensor, on the CPU; each storage is read once, and shared.
   at::Tensor read(const PickledObjects::TensorInfo& info) {
     const auto sizes = objects_.numbers(info.sizes);

@@ -35,6 +35,9 @@ class ZipReader {
     read_directory();
   }
 
+  /// The whole file's.
+  std::uint64_t bytes() const { return size_; }
+
   bool contains(const std::string& record) const { return records_.contains(folder_ + record); }
 
   /// The record's size in bytes: no more than the file's, nor are those of all records together.

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -11,6 +12,7 @@
 
 #include "regtorch/core/write_file.hpp"
 #include "regtorch/report/number.hpp"
+#include "regtorch/report/utf8.hpp"
 #include "regtorch/training/history.hpp"
 
 namespace regtorch::report {
@@ -68,11 +70,16 @@ class JsonObject {
     return *this;
   }
 
-  /// In quotes, with what JSON does not allow in a string escaped; other bytes (UTF-8) stay.
+  /// In quotes, with what JSON does not allow in a string escaped; what is not UTF-8 becomes
+  /// U+FFFD.
   static std::string quoted(std::string_view text) {
     std::string result = "\"";
-    for (const char c : text) {
-      if (c == '"' || c == '\\') {
+    while (!text.empty()) {
+      const std::size_t size = utf8_character_size(text);
+      const char c = text.front();
+      if (size == 0) {
+        result += "\uFFFD";
+      } else if (c == '"' || c == '\\') {
         result += '\\';
         result += c;
       } else if (static_cast<unsigned char>(c) < 0x20) {
@@ -80,8 +87,9 @@ class JsonObject {
         std::snprintf(escape.data(), escape.size(), "\\u%04x", static_cast<unsigned>(c));
         result += escape.data();
       } else {
-        result += c;
+        result += text.substr(0, size);
       }
+      text.remove_prefix(size == 0 ? 1 : size);
     }
     return result + "\"";
   }

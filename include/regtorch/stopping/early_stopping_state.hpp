@@ -49,8 +49,8 @@ struct EarlyStoppingState {
     state.waited = checks[2];
     state.reason = static_cast<StopReason>(checks[3]);
     state.restored = checks[4] != 0;
-    TORCH_CHECK(0 <= state.best_epoch && 0 <= state.epoch && 0 <= state.waited && 0 <= checks[3] &&
-                    checks[3] <= static_cast<std::int64_t>(StopReason::kPatience),
+    TORCH_CHECK(is_count(state.best_epoch) && is_count(state.epoch) && is_count(state.waited) &&
+                    0 <= checks[3] && checks[3] <= static_cast<std::int64_t>(StopReason::kPatience),
                 "EarlyStopping: wanted counts of checks in the entry checks, got ", checks);
     for (const auto& name : tensors.keys()) {
       TORCH_CHECK(name == "best" || name == "checks" || name.starts_with(kBestWeights) ||
