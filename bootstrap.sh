@@ -14,6 +14,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 torch_version=2.13.0
+torchvision_version=0.28.0 # the one made for that torch
 cuda_torch_version=2.14.1
 dev=false
 cuda=false
@@ -89,6 +90,15 @@ elif found=$(python3 cmake/find_torch.py) && [ -n "$found" ]; then
   echo "bootstrap: using the active Python's LibTorch, $found"
 else
   new_torch .venv "$torch_version"
+fi
+
+# torchvision, which the tests compare the transforms with: 15 MB to download with Pillow, 46 MB on
+# the disk. Another torch than the one it is made for stays as it is.
+site_packages=.venv/lib/python3*/site-packages
+if compgen -G "$site_packages/torch-$torch_version*.dist-info" >/dev/null &&
+  ! compgen -G "$site_packages/torchvision" >/dev/null; then
+  echo "bootstrap: installing torchvision==$torchvision_version into .venv"
+  .venv/bin/pip install --quiet "${pip_options[@]}" "torchvision==$torchvision_version"
 fi
 
 if ! $cuda; then
