@@ -3,7 +3,8 @@
 #
 #   ./bootstrap.sh [--dev] [--cuda] [--index-url URL]
 #
-#   --dev            also what .ci/run checks with: the formatter, the fuzz targets' compiler, lintian, doxygen
+#   --dev            also what .ci/run checks with: the formatter, lintian, doxygen, and clang for the
+#                    fuzz targets
 #   --cuda           also a LibTorch with CUDA (5.5 GB), into .venv-cuda, which the presets cuda and
 #                    cuda-bench build with; the CUDA toolkit itself, with nvcc, must be there
 #   --index-url URL  passed to pip, for those who want another build of LibTorch (the CPU-only one,
@@ -14,6 +15,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 torch_version=2.13.0
+torchvision_version=0.28.0 # the one made for that torch
 cuda_torch_version=2.14.1
 dev=false
 cuda=false
@@ -97,6 +99,15 @@ elif found=$(python3 cmake/find_torch.py) && [ -n "$found" ]; then
   echo "bootstrap: using the active Python's LibTorch, $found"
 else
   new_torch .venv "$torch_version"
+fi
+
+# torchvision, which the tests compare the transforms with: 15 MB to download with Pillow, 46 MB on
+# the disk. Another torch than the one it is made for stays as it is.
+site_packages=.venv/lib/python3*/site-packages
+if compgen -G "$site_packages/torch-$torch_version*.dist-info" >/dev/null &&
+  ! compgen -G "$site_packages/torchvision" >/dev/null; then
+  echo "bootstrap: installing torchvision==$torchvision_version into .venv"
+  .venv/bin/pip install --quiet "${pip_options[@]}" "torchvision==$torchvision_version"
 fi
 
 if ! $cuda; then

@@ -1,5 +1,6 @@
 #include "regtorch/data/batches.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -162,17 +163,34 @@ TEST_CASE("each pass has an order and an augmentation of its own", "[data]") {
 
 TEST_CASE("a pass left early does not harm the next", "[data]") {
   const auto data = random_dataset(100, 4);
-  Batches batches(data, leave, BatchesOptions(7).shuffle(true).seed(5));
-  for (auto& batch : batches) {
-    CHECK(batch.indices.size(0) == 7);
-    break;
+  for (const bool shuffle : {false, true}) {
+    for (const std::int64_t batch_size : {1, 7, 20, 1000}) {
+      for (const bool drop_last : {false, batch_size <= 100}) {
+        const auto options =
+            BatchesOptions(batch_size).shuffle(shuffle).drop_last(drop_last).seed(5);
+        Batches undisturbed(data, leave, options);
+        run_pass(undisturbed);
+        const auto wanted = run_pass(undisturbed);
+        for (const std::int64_t batches_taken : {std::int64_t{1}, (undisturbed.size() + 1) / 2}) {
+          CAPTURE(shuffle, batch_size, drop_last, batches_taken);
+          Batches batches(data, leave, options);
+          std::int64_t taken = 0;
+          for (auto& batch : batches) {
+            CHECK(batch.indices.size(0) == std::min<std::int64_t>(batch_size, 100));
+            if (++taken == batches_taken) {
+              break;
+            }
+          }
+          CHECK(batches.next_pass() == 1);
+          const auto pass = run_pass(batches);
+          CHECK(pass.order.equal(wanted.order));
+          if (!drop_last) {
+            check_whole(pass, data);
+          }
+        }
+      }
+    }
   }
-  CHECK(batches.next_pass() == 1);
-  const auto pass = run_pass(batches);
-  check_whole(pass, data);
-  Batches undisturbed(data, leave, BatchesOptions(7).shuffle(true).seed(5));
-  run_pass(undisturbed);
-  CHECK(pass.order.equal(run_pass(undisturbed).order));
 }
 
 TEST_CASE("next_pass repeats a pass, or goes on from one", "[data]") {

@@ -49,6 +49,16 @@ TEST_CASE("random_split puts each example into one part, without copying images"
   CHECK(random_split(random_dataset(0, 2), {0, 0}, 3).size() == 2);
 }
 
+TEST_CASE("random_split is a permutation, for any number of examples and any seed", "[data]") {
+  for (const std::int64_t count : {1, 2, 3, 97, 1000, 50000}) {
+    const auto data = random_dataset(count, 1);
+    for (std::uint64_t seed = 0; seed < 5; ++seed) {
+      CAPTURE(count, seed);
+      CHECK(sorted(order(data, seed)).equal(torch::arange(count)));
+    }
+  }
+}
+
 TEST_CASE("random_split depends on the seed alone", "[data]") {
   const auto data = random_dataset(100, 2);
   const auto wanted = order(data, 3);

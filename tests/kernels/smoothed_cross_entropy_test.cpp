@@ -142,6 +142,96 @@ void check_everywhere(double unit) {
   }
 }
 
+/// What the loss and the gradient are where logits are not finite, or far apart: rows made so among
+/// others, which stay what they are without them. `unit` is the relative error of a number that is
+/// stored.
+template <class Format>
+void check_extremes(double unit) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  constexpr float kLarge = 8192;  // a number of every type
+  constexpr std::int64_t kSpecial = 9;
+  for (const std::int64_t classes : {3, 10, 128, 200, 9000}) {
+    for (const double smoothing : {0.0, 0.1}) {
+      const Problem<Format> plain(33, classes, false, smoothing);
+      Problem<Format> problem(33, classes, false, smoothing);
+      const auto fill = [&](std::int64_t row, float value) {
+        std::fill(problem.logits.begin() + row * classes,
+                  problem.logits.begin() + (row + 1) * classes, Format::write(value));
+      };
+      const auto set = [&](std::int64_t row, std::int64_t c, float value) {
+        problem.logits[static_cast<std::size_t>(row * classes + c)] = Format::write(value);
+      };
+      std::fill(problem.targets.begin(), problem.targets.begin() + kSpecial, 0);
+      fill(0, -kInfinity);
+      set(0, 0, 1);  // certain and right
+      set(1, classes - 1, kInfinity);
+      fill(2, -kInfinity);
+      set(3, 0, kNan);
+      set(4, 1, kNan);
+      set(5, classes - 1, kNan);
+      fill(6, kNan);
+      problem.targets[6] = kIgnored;
+      fill(7, -kLarge);
+      set(7, classes - 1, kLarge);
+      set(8, 0, -kInfinity);  // the target
+
+      const double floor = static_cast<double>(problem.rule.floor);
+      const double target = static_cast<double>(problem.rule.scale) + floor;
+      for (const Isa isa : {Isa::kBaseline, Isa::kV3, Isa::kV4}) {
+        if (isa > best_isa()) {
+          continue;
+        }
+        INFO(classes << " smoothing " << smoothing << " " << to_string(isa));
+        const auto got = problem.run(isa);
+        const auto loss = [&](std::int64_t row) {
+          return got.losses[static_cast<std::size_t>(row)];
+        };
+        const auto gradient = [&](std::int64_t row, std::int64_t c) {
+          return Format::read(got.gradient[static_cast<std::size_t>(row * classes + c)]);
+        };
+        const auto all = [&](std::int64_t row, const auto& is) {
+          for (std::int64_t c = 0; c < classes; ++c) {
+            if (!is(gradient(row, c))) {
+              return false;
+            }
+          }
+          return true;
+        };
+        const auto is_near = [&](double wanted) {
+          return Approx(wanted).epsilon(unit + 1e-6).margin(1e-6);
+        };
+
+        CHECK(loss(0) == (smoothing == 0 ? 0 : kInfinity));
+        CHECK(gradient(0, 0) == is_near(1 - target));
+        CHECK(gradient(0, 1) == is_near(-floor));
+        CHECK(gradient(0, classes - 1) == is_near(-floor));
+        for (const std::int64_t row : {1, 2, 3, 4, 5}) {
+          INFO(row);
+          CHECK(std::isnan(loss(row)));
+          CHECK(all(row, [](float g) { return std::isnan(g); }));
+        }
+        CHECK(loss(6) == 0);
+        CHECK(all(6, [](float g) { return g == 0; }));
+        CHECK(loss(7) == Approx(2 * static_cast<double>(kLarge) *
+                                (target + static_cast<double>(classes - 2) * floor)));
+        CHECK(gradient(7, 0) == is_near(-target));
+        CHECK(gradient(7, 1) == is_near(-floor));
+        CHECK(gradient(7, classes - 1) == is_near(1 - floor));
+        CHECK(loss(8) == kInfinity);
+        CHECK(gradient(8, 0) == is_near(-target));
+        CHECK(all(8, [](float g) { return std::isfinite(g); }));
+
+        const auto others = plain.run(isa);
+        CHECK(std::equal(got.losses.begin() + kSpecial, got.losses.end(),
+                         others.losses.begin() + kSpecial));
+        CHECK(std::equal(got.gradient.begin() + kSpecial * classes, got.gradient.end(),
+                         others.gradient.begin() + kSpecial * classes));
+      }
+    }
+  }
+}
+
 }  // namespace
 
 TEST_CASE("smoothed_cross_entropy_rows is its formula in float32", "[kernels]") {
@@ -188,48 +278,9 @@ TEST_CASE("smoothed_cross_entropy_rows scales each row's gradient", "[kernels]")
 }
 
 TEST_CASE("smoothed_cross_entropy_rows of infinite, missing and large logits", "[kernels]") {
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  for (const std::int64_t classes : {3, 10, 200, 9000}) {
-    for (const Isa isa : {Isa::kBaseline, Isa::kV3, Isa::kV4}) {
-      if (isa > best_isa()) {
-        continue;
-      }
-      INFO(classes << " " << to_string(isa));
-      Problem<Float32Format> problem(33, classes, false, 0);
-      std::fill(problem.targets.begin(), problem.targets.end(), 0);
-      problem.targets[4] = kIgnored;
-      float* row = problem.logits.data();
-      row[0] = 1;
-      std::fill(row + 1, row + classes, -kInfinity);  // certain and right
-      row += classes;
-      row[classes - 1] = kInfinity;
-      row += classes;
-      std::fill(row, row + classes, -kInfinity);
-      row += classes;
-      row[1] = std::numeric_limits<float>::quiet_NaN();
-      row += classes;  // ignored
-      std::fill(row, row + classes, std::numeric_limits<float>::quiet_NaN());
-      row += classes;
-      std::fill(row, row + classes, -1e4f);
-      row[0] = -1e4f;
-      row[classes - 1] = 1e4f;
-      const auto got = problem.run(isa);
-      const auto of_row = [&](std::int64_t i) { return got.gradient.data() + i * classes; };
-      CHECK(got.losses[0] == 0);
-      CHECK(std::all_of(of_row(0), of_row(1), [](float g) { return g == 0; }));
-      for (const std::int64_t i : {1, 2, 3}) {
-        INFO(i);
-        CHECK(std::isnan(got.losses[static_cast<std::size_t>(i)]));
-        CHECK(std::all_of(of_row(i), of_row(i + 1), [](float g) { return std::isnan(g); }));
-      }
-      CHECK(got.losses[4] == 0);
-      CHECK(std::all_of(of_row(4), of_row(5), [](float g) { return g == 0; }));
-      CHECK(got.losses[5] == 2e4f);
-      CHECK(of_row(5)[0] == -1);
-      CHECK(of_row(5)[classes - 1] == 1);
-      CHECK(of_row(5)[1] == 0);
-    }
-  }
+  check_extremes<Float32Format>(0);
+  check_extremes<BFloat16Format>(0x1p-8);
+  check_extremes<Float16Format>(0x1p-11);
   // Where the maximum comes late, early or never in the first piece, and with logits far from 0.
   Problem<Float32Format> late(3, 9000, true, 0.1, 1e3f);
   std::fill(late.targets.begin(), late.targets.end(), 5);

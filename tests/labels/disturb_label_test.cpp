@@ -56,8 +56,8 @@ TEST_CASE("DisturbLabel: each label by the definition, two calls, all sizes", "[
 
 TEST_CASE("DisturbLabel: probabilities() and what really happens agree", "[labels]") {
   const std::int64_t n = 1'000'000;
-  for (const std::int64_t classes : {2, 10, 100}) {
-    for (const double alpha : {1.0, 20.0, 30.0, 100.0}) {
+  for (const std::int64_t classes : {2, 3, 10, 100, 1000}) {
+    for (const double alpha : {0.5, 1.0, 10.0, 20.0, 30.0, 50.0, 100.0}) {
       const auto c = static_cast<double>(classes);
       auto disturb = seeded(alpha, classes, 3);
       const auto p = disturb->probabilities();

@@ -1,22 +1,11 @@
-"""regtorch's label smoothing is the study text's and torch's: losses and gradients.
+"""regtorch's label smoothing is the study text's and torch's: losses and gradients."""
 
-    python label_smoothing_loss_parity_test.py --program PROGRAM [unittest's own arguments]
-
-Needs the torch that the program is linked to; otherwise prints SKIPPED and why.
-"""
-
-import argparse
 import itertools
-import subprocess
-import sys
 import unittest
 
-options = argparse.Namespace()
-
-try:
-    import torch
-except ImportError:
-    torch = None
+import parity  # first: where there is no torch it skips the test
+import study_text
+import torch
 
 # By type: how far apart values may be, relative and absolute. regtorch computes half types in
 # float32 and rounds once, Python in several steps of its own, so those may differ by a few
@@ -27,21 +16,6 @@ SMOOTHING = (0.0, 0.1, 0.2, 0.9, 1.0)
 REDUCTION = ("mean", "sum", "none")
 FLAT = ((1, 2), (33, 10), (3, 1000))
 SHAPES = ((1, 2), (33, 10), (4, 3, 5), (2, 3, 4, 2))
-
-
-def study_text_loss(logits, target, smoothing, dim=-1):
-    """Label smoothing as the PyTorch study text writes it, for [N, K]."""
-    classes = logits.size(dim)
-    log_p = logits.log_softmax(dim=dim)
-    with torch.no_grad():
-        true_dist = torch.zeros_like(log_p)
-        true_dist.fill_(smoothing / (classes - 1))
-        true_dist.scatter_(1, target.unsqueeze(1), 1.0 - smoothing)
-    return torch.mean(torch.sum(-true_dist * log_p, dim=dim))
-
-
-def words(values):
-    return ",".join(repr(value) for value in values.flatten().tolist())
 
 
 class Case:
@@ -58,11 +32,9 @@ class Case:
             self.targets = torch.randint(shape[1], shape[:1] + shape[2:], generator=generator)
             if ignored is not None:
                 self.targets.view(-1)[1::3] = ignored
-        self.line = f"type={kind} shape={','.join(map(str, shape))} " + \
-            f"logits={words(self.logits)} " + \
-            f"{'probabilities' if soft else 'targets'}={words(self.targets)} " + \
-            " ".join(f"{name}={words(value) if torch.is_tensor(value) else value}"
-                     for name, value in others.items())
+        self.line = " ".join(parity.words(
+            type=kind, shape=shape, logits=self.logits,
+            **{"probabilities" if soft else "targets": self.targets}, **others))
         self.what = dict(shape=shape, kind=kind, soft=soft, ignored=ignored, **others)
         loss = python(self.logits, self.targets)
         self.wanted = loss.detach(), torch.autograd.grad(loss.sum(), self.logits)[0]
@@ -70,10 +42,8 @@ class Case:
 
 class LabelSmoothingLossTest(unittest.TestCase):
     def check(self, cases):
-        done = subprocess.run([options.program, "runs"], timeout=300, text=True, check=True,
-                              input="".join(case.line + "\n" for case in cases),
-                              stdout=subprocess.PIPE)
-        lines = [list(map(float, line.split())) for line in done.stdout.splitlines()]
+        answer = parity.run("label_smoothing_losses", lines=[case.line for case in cases])
+        lines = [list(map(float, line.split())) for line in answer.splitlines()]
         self.assertEqual(len(lines), 2 * len(cases))
         for case, loss, gradient in zip(cases, lines[::2], lines[1::2]):
             with self.subTest(**case.what):
@@ -84,34 +54,35 @@ class LabelSmoothingLossTest(unittest.TestCase):
 
     def test_study_text(self):
         """What it has: the mean, without weights or ignored targets, dim=-1."""
-        self.check([Case(lambda x, t: study_text_loss(x, t, smoothing), shape, kind,
+        self.check([Case(lambda x, t: study_text.label_smoothing_loss(x, t, smoothing), shape, kind,
                          smoothing=smoothing, **others)
                     for smoothing in SMOOTHING for shape in FLAT
                     for kind in ("float64", "float32", "bfloat16") for others in ({}, {"dim": -1})])
 
     def test_defaults(self):
-        self.check([Case(lambda x, t: study_text_loss(x, t, 0.1), (33, 10))])
+        self.check([Case(lambda x, t: study_text.label_smoothing_loss(x, t, 0.1), (33, 10))])
         self.check([Case(lambda x, t: torch.nn.functional.cross_entropy(x, t, label_smoothing=0.1),
                          (33, 10), ignored=-100, spread="all")])
 
     def test_cross_entropy(self):
-        """Every option that both have."""
+        """Every option that both have, in each type that is computed in a way of its own."""
         cases = []
-        for shape, smoothing, reduction, soft, weighted in itertools.product(
-                SHAPES, SMOOTHING, REDUCTION, (False, True), (False, True)):
+        for shape, smoothing, reduction, soft, weighted, kind in itertools.product(
+                SHAPES, SMOOTHING, REDUCTION, (False, True), (False, True),
+                ("float64", "float32", "bfloat16")):
             for ignored in (None,) if soft else (None, -100, 1):
                 python = {"reduction": reduction}
                 ours = {"smoothing": smoothing, "reduction": reduction, "spread": "all"}
                 if weighted:
                     generator = torch.Generator().manual_seed(7)
                     python["weight"] = ours["weight"] = torch.rand(
-                        shape[1], generator=generator, dtype=torch.float64) + 0.1
+                        shape[1], generator=generator).to(getattr(torch, kind)) + 0.1
                 if ignored is not None:
                     python["ignore_index"] = ours["ignore_index"] = ignored
                 cases.append(Case(
                     lambda x, t: torch.nn.functional.cross_entropy(
                         x, t, label_smoothing=smoothing, **python),
-                    shape, soft=soft, ignored=ignored, **ours))
+                    shape, kind, soft=soft, ignored=ignored, **ours))
         self.check(cases)
 
     def test_types(self):
@@ -120,20 +91,6 @@ class LabelSmoothingLossTest(unittest.TestCase):
                     for kind in BOUNDS for soft in (False, True)])
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--program", required=True)
-    _, others = parser.parse_known_args(namespace=options)
-    if torch is None:
-        return print(f"SKIPPED: {sys.executable} has no torch")
-    version = subprocess.run([options.program, "version"], timeout=300, text=True, check=True,
-                             stdout=subprocess.PIPE).stdout.strip()
-    if torch.__version__.split("+")[0] != version:
-        return print(f"SKIPPED: {sys.executable} has torch {torch.__version__}, "
-                     f"LibTorch is {version}")
-    torch.set_num_threads(1)  # on tensors this small more only wait for each other
-    unittest.main(argv=sys.argv[:1] + others)
-
-
 if __name__ == "__main__":
-    main()
+    torch.set_num_threads(1)  # on tensors this small more only wait for each other
+    parity.main()

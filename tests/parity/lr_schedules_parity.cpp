@@ -12,24 +12,17 @@
 
 #include <torch/torch.h>
 
+#include "commands.hpp"
 #include "regtorch/training/cosine_annealing_lr.hpp"
 #include "regtorch/training/linear_lr.hpp"
 #include "regtorch/training/one_cycle_lr.hpp"
 #include "regtorch/training/piecewise_linear_lr.hpp"
 
-namespace rt = regtorch;
+namespace regtorch::parity {
 
 namespace {
 
-constexpr const char* kUsage =
-    "lr_schedules_parity version      prints LibTorch's version\n"
-    "lr_schedules_parity runs < RUNS  makes the runs and prints their values\n"
-    "A run is a line: SCHEDULE OPTIMIZER STEPS [OPTION=NUMBER | STEP:FACTOR]..., for example\n"
-    "  cosine SGD 20 t_max=10 eta_min=0.001\n"
-    "and is answered by a line with the two groups' learning rates and momenta for each of the\n"
-    "STEPS + 1 positions, or with 'error' where a step is refused, and an empty line.\n";
-
-/// What a line of RUNS says.
+/// What a line says.
 struct Run {
   explicit Run(const std::string& line) {
     std::istringstream words(line);
@@ -59,7 +52,7 @@ struct Run {
   std::string optimizer;
   std::int64_t steps = 0;
   std::map<std::string, double> options;
-  std::vector<rt::PiecewiseLinearLR::Point> points;
+  std::vector<PiecewiseLinearLR::Point> points;
 };
 
 std::unique_ptr<torch::optim::Optimizer> make_optimizer(const std::string& name) {
@@ -83,34 +76,34 @@ std::unique_ptr<torch::optim::Optimizer> make_optimizer(const std::string& name)
   return optimizer;
 }
 
-std::unique_ptr<rt::LRSchedule> make_schedule(torch::optim::Optimizer& optimizer, const Run& run) {
+std::unique_ptr<LRSchedule> make_schedule(torch::optim::Optimizer& optimizer, const Run& run) {
   if (run.schedule == "linear") {
-    rt::LinearLROptions options;
+    LinearLROptions options;
     run.pass("start_factor", [&](double x) { options.start_factor(x); });
     run.pass("end_factor", [&](double x) { options.end_factor(x); });
     run.pass("total_iters", [&](double x) { options.total_iters(std::llround(x)); });
-    return std::make_unique<rt::LinearLR>(optimizer, options);
+    return std::make_unique<LinearLR>(optimizer, options);
   }
   if (run.schedule == "cosine") {
-    rt::CosineAnnealingLROptions options(run.count("t_max"));
+    CosineAnnealingLROptions options(run.count("t_max"));
     run.pass("eta_min", [&](double x) { options.eta_min(x); });
     run.pass("warmup_steps", [&](double x) { options.warmup_steps(std::llround(x)); });
     run.pass("warmup_start_factor", [&](double x) { options.warmup_start_factor(x); });
-    return std::make_unique<rt::CosineAnnealingLR>(optimizer, options);
+    return std::make_unique<CosineAnnealingLR>(optimizer, options);
   }
   if (run.schedule == "one_cycle") {
-    rt::OneCycleLROptions options(run.at("max_lr"), run.count("total_steps"));
+    OneCycleLROptions options(run.at("max_lr"), run.count("total_steps"));
     run.pass("pct_start", [&](double x) { options.pct_start(x); });
-    run.pass("linear", [&](double) { options.anneal_strategy(rt::AnnealStrategy::kLinear); });
+    run.pass("linear", [&](double) { options.anneal_strategy(AnnealStrategy::kLinear); });
     run.pass("cycle_momentum", [&](double x) { options.cycle_momentum(x != 0); });
     run.pass("base_momentum", [&](double x) { options.base_momentum(x); });
     run.pass("max_momentum", [&](double x) { options.max_momentum(x); });
     run.pass("div_factor", [&](double x) { options.div_factor(x); });
     run.pass("final_div_factor", [&](double x) { options.final_div_factor(x); });
     run.pass("three_phase", [&](double x) { options.three_phase(x != 0); });
-    return std::make_unique<rt::OneCycleLR>(optimizer, options);
+    return std::make_unique<OneCycleLR>(optimizer, options);
   }
-  return std::make_unique<rt::PiecewiseLinearLR>(optimizer, run.points);
+  return std::make_unique<PiecewiseLinearLR>(optimizer, run.points);
 }
 
 void print_values(torch::optim::Optimizer& optimizer) {
@@ -119,7 +112,7 @@ void print_values(torch::optim::Optimizer& optimizer) {
     std::printf("%.17g ", group.options().get_lr());
   }
   for (auto& group : groups) {
-    std::printf("%.17g ", rt::detail::momentum_of(group.options()));
+    std::printf("%.17g ", detail::momentum_of(group.options()));
   }
   std::puts("");
 }
@@ -142,16 +135,14 @@ void make(const Run& run) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  const std::string command = argc == 2 ? argv[1] : "";
-  if (command == "version") {
-    std::puts(TORCH_VERSION);
-  } else if (command == "runs") {
-    for (std::string line; std::getline(std::cin, line);) {
-      make(Run(line));
-    }
-  } else {
-    std::fputs(kUsage, stderr);
-    return 2;
+/// A line is SCHEDULE OPTIMIZER STEPS [OPTION=NUMBER | STEP:FACTOR]..., for example
+///     cosine SGD 20 t_max=10 eta_min=0.001
+/// and is answered by a line with the two groups' learning rates and momenta for each of the
+/// STEPS + 1 positions, or with 'error' where a step is refused, and an empty line.
+void lr_schedules(const Arguments& /*arguments*/) {
+  for (std::string line; std::getline(std::cin, line);) {
+    make(Run(line));
   }
 }
+
+}  // namespace regtorch::parity

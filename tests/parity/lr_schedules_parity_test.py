@@ -1,25 +1,13 @@
-"""regtorch's learning-rate schedules are Python's: rates and momenta of whole runs, and beyond.
+"""regtorch's learning-rate schedules are Python's: rates and momenta of whole runs, and beyond."""
 
-    python lr_schedules_parity_test.py --program PROGRAM [unittest's own arguments]
-
-Needs the torch that the program is linked to; otherwise prints SKIPPED and why.
-"""
-
-import argparse
 import bisect
 import math
-import subprocess
-import sys
 import unittest
 import warnings
 
-options = argparse.Namespace()
-
-try:
-    import torch
-    from torch.optim import lr_scheduler
-except ImportError:
-    torch = None
+import parity  # first: where there is no torch it skips the test
+import torch
+from torch.optim import lr_scheduler
 
 # Relative. OneCycleLR and LambdaLR compute each value anew, as regtorch does. CosineAnnealingLR and
 # LinearLR multiply the last one by a factor, so Python's own rounding adds up: to 4e-13 in the runs
@@ -110,9 +98,7 @@ def python_run(make, optimizer_name, steps):
 
 
 def regtorch_runs(lines):
-    done = subprocess.run([options.program, "runs"], input="".join(line + "\n" for line in lines),
-                          timeout=300, text=True, stdout=subprocess.PIPE, check=True)
-    runs = done.stdout.split("\n\n")[:-1]
+    runs = parity.run("lr_schedules", lines=lines).split("\n\n")[:-1]
     return [[line.split() for line in run.splitlines()] for run in runs]
 
 
@@ -164,20 +150,6 @@ class LRSchedulesTest(unittest.TestCase):
                    lambda case: case[-1][0] + 10)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--program", required=True)
-    _, others = parser.parse_known_args(namespace=options)
-    if torch is None:
-        return print(f"SKIPPED: {sys.executable} has no torch")
-    version = subprocess.run([options.program, "version"], timeout=300, text=True, check=True,
-                             stdout=subprocess.PIPE).stdout.strip()
-    if torch.__version__.split("+")[0] != version:
-        return print(f"SKIPPED: {sys.executable} has torch {torch.__version__}, "
-                     f"LibTorch is {version}")
-    warnings.filterwarnings("ignore", "The epoch parameter in", UserWarning)  # SequentialLR's own
-    unittest.main(argv=sys.argv[:1] + others)
-
-
 if __name__ == "__main__":
-    main()
+    warnings.filterwarnings("ignore", "The epoch parameter in", UserWarning)  # SequentialLR's own
+    parity.main()

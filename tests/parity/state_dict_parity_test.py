@@ -1,43 +1,19 @@
-"""Python's state_dicts and regtorch's are the same: names, order, shapes, values, both ways.
+"""Python's state_dicts and regtorch's are the same: names, order, shapes, values, both ways."""
 
-    python state_dict_parity_test.py --program PROGRAM [unittest's own arguments]
-
-Needs the torch that the program is linked to; otherwise prints SKIPPED and why.
-"""
-
-import argparse
-import importlib.util
 import pathlib
-import subprocess
-import sys
 import tempfile
 import unittest
 
-options = argparse.Namespace()
-study_text = None  # the module with the study text's ResNet
-
-try:
-    import torch
-except ImportError:
-    torch = None
-
-
-def run(*arguments):
-    done = subprocess.run([options.program, *map(str, arguments)], timeout=300, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if done.returncode != 0:
-        raise RuntimeError(f"state_dict_parity {arguments}: {done.stdout}")
-    return done.stdout.strip()
-
-
-def resnet18():
-    return study_text.ResNet([2, 2, 2, 2])
+import parity  # first: where there is no torch it skips the test
+import study_text
+import torch
+from parity import run
 
 
 def random_resnet18(seed):
     """No value is as a new model has it, the running statistics included."""
     torch.manual_seed(seed)
-    model = resnet18()
+    model = study_text.resnet18()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.01 * torch.randn_like(parameter))
@@ -58,10 +34,10 @@ class StateDictTest(unittest.TestCase):
         """The file in regtorch and `state` in Python give the same on the same input."""
         images = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(2))
         (self.folder / "input").write_bytes(images.numpy().tobytes())
-        run("logits", self.file, self.folder / "input", self.folder / "output")
+        run("logits_of_model", self.file, self.folder / "input", self.folder / "output")
         logits = torch.frombuffer(bytearray((self.folder / "output").read_bytes()),
                                   dtype=torch.float32).view(4, 10)
-        model = resnet18().eval()
+        model = study_text.resnet18().eval()
         model.load_state_dict(state)  # strict
         with torch.no_grad():
             wanted = model(images)
@@ -69,9 +45,9 @@ class StateDictTest(unittest.TestCase):
         torch.testing.assert_close(logits, wanted, rtol=0, atol=1e-5)
 
     def check_saved_by_regtorch(self, dtype, layout):
-        run("save", self.file, str(dtype).removeprefix("torch."), layout)
+        run("save_model", self.file, str(dtype).removeprefix("torch."), layout)
         state = torch.load(self.file, weights_only=True)
-        python = resnet18().state_dict()
+        python = study_text.resnet18().state_dict()
         self.assertEqual(type(state), type(python))
         self.assertEqual(list(state), list(python))
         for name, tensor in state.items():
@@ -119,7 +95,7 @@ class StateDictTest(unittest.TestCase):
         state["base.0.weight"] = state["base.0.weight"][:, :1]
         torch.save(state, self.file)
         with self.assertRaises(RuntimeError) as error:
-            run("logits", self.file, self.folder / "none", self.folder / "output")
+            run("logits_of_model", self.file, self.folder / "none", self.folder / "output")
         for part in ("missing: fc.bias", "unexpected: extra",
                      "base.0.weight ([64, 1, 3, 3] in the file, [64, 3, 3, 3] in the model)"):
             self.assertIn(part, str(error.exception))
@@ -152,7 +128,7 @@ class StateDictTest(unittest.TestCase):
             "parameter": torch.nn.Parameter(torch.randn(2, 3)),
         }
         torch.save(state, self.file)
-        run("copy", self.file, self.folder / "copy.pt")
+        run("copy_tensors", self.file, self.folder / "copy.pt")
         copy = torch.load(self.folder / "copy.pt", weights_only=True)
         self.assertEqual(list(copy), ["parameter", *list(state)[:-1]])  # parameters come first
         for name, wanted in state.items():
@@ -163,23 +139,5 @@ class StateDictTest(unittest.TestCase):
             self.assertEqual(*same, name)
 
 
-def main():
-    global study_text
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--program", required=True)
-    _, others = parser.parse_known_args(namespace=options)
-    if torch is None:
-        return print(f"SKIPPED: {sys.executable} has no torch")
-    version = run("version")
-    if torch.__version__.split("+")[0] != version:
-        return print(f"SKIPPED: {sys.executable} has torch {torch.__version__}, "
-                     f"LibTorch is {version}")
-    path = pathlib.Path(__file__).parents[2] / "bench/python/early_stopping.py"
-    spec = importlib.util.spec_from_file_location("study_text", path)
-    study_text = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(study_text)
-    unittest.main(argv=sys.argv[:1] + others)
-
-
 if __name__ == "__main__":
-    main()
+    parity.main()

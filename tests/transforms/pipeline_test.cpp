@@ -7,8 +7,11 @@
 
 #include "catch.hpp"
 #include "images.hpp"
+#include "regtorch/transforms/color_jitter.hpp"
 #include "regtorch/transforms/normalize.hpp"
 #include "regtorch/transforms/random_crop.hpp"
+#include "regtorch/transforms/random_erasing.hpp"
+#include "regtorch/transforms/random_grayscale.hpp"
 #include "regtorch/transforms/random_horizontal_flip.hpp"
 
 namespace F = torch::nn::functional;
@@ -152,6 +155,39 @@ TEST_CASE("a user's own transforms take part", "[transforms]") {
 TEST_CASE("an empty pipeline gives the bytes as numbers from 0 to 1", "[transforms]") {
   const auto images = random_images(3, 5, 7);
   CHECK(Pipeline<>{}(images, 0).equal(images.to(torch::kFloat) * (1.0f / 255.0f)));
+}
+
+TEST_CASE("a pipeline of transforms that change nothing is the identity", "[transforms]") {
+  using namespace rt::transforms;
+  for (const int side : {1, 16, 31, 32, 33, 64, 100}) {
+    const auto images = random_images(3, side, side);
+    const auto wanted = images.to(torch::kFloat) * (1.0f / 255.0f);
+    CAPTURE(side);
+    const auto check = [&](const auto&... transforms) {
+      const Pipeline pipeline{transforms...};
+      CHECK(pipeline(images, kSeed).equal(wanted));
+      CHECK(pipeline(images, rt::Key{1}, torch::arange(3),
+                     {torch::kBFloat16, at::MemoryFormat::ChannelsLast})
+                .equal(wanted.to(torch::kBFloat16)));
+    };
+    const RandomCrop crop(side);
+    const RandomHorizontalFlip never(0);
+    const RandomHorizontalFlip always(1);
+    const Normalize normalize({0, 0, 0}, {1, 1, 1});
+    const ColorJitter jitter(ColorJitterOptions{});
+    const RandomGrayscale grayscale(0);
+    const RandomErasing erasing(RandomErasingOptions().p(0));
+    check(crop);
+    check(never);
+    check(normalize);
+    check(jitter);
+    check(grayscale);
+    check(erasing);
+    check(crop, never, jitter, grayscale, erasing, normalize);
+    check(normalize, erasing, grayscale, jitter, never, crop);
+    check(always, always);
+    check(always, normalize, always, crop);
+  }
 }
 
 TEST_CASE("any strides and sizes, also no images at all", "[transforms]") {

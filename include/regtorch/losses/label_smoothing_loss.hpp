@@ -27,6 +27,14 @@ namespace regtorch {
 /// none. Spread::kAllClasses is torch.nn.functional.cross_entropy(label_smoothing=s). To be
 /// differentiated as often as one likes, also by targets that are probabilities.
 ///
+/// Of logits that are not finite: a sample with nan or inf among them, or with -inf alone, has nan
+/// as its loss and in all of its gradient. -inf elsewhere rules a class out, p = 0: the loss is inf
+/// if a share t'_c > 0 is there and as without that class if t'_c = 0, and the gradient is finite,
+/// p_c - t'_c as always. (inf - inf and 0 * inf are nan: so is the loss for a target of -inf to
+/// which s leaves no more than to another class, and for -inf on a class of probability or weight
+/// 0.) No sample's logits touch another's loss or gradient, and an ignored sample's loss and
+/// gradient are 0 whatever its logits.
+///
 ///     rt::LabelSmoothingLoss criterion(rt::LabelSmoothingLossOptions(10).smoothing(0.2));
 ///     torch::Tensor loss = criterion(logits, labels);
 ///

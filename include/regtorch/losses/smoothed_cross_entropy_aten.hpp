@@ -30,8 +30,8 @@ struct SmoothedCrossEntropy {
 };
 
 /// log softmax of the logits, each class's times its weight.
-inline at::Tensor weighted_log_softmax(const SmoothedCrossEntropy& what) {
-  const at::Tensor log_p = at::log_softmax(what.logits, what.dim, what.type);
+inline at::Tensor weighted_log_softmax(const SmoothedCrossEntropy& what, const at::Tensor& logits) {
+  const at::Tensor log_p = at::log_softmax(logits, what.dim, what.type);
   if (!what.weight.defined()) {
     return log_p;
   }
@@ -46,13 +46,16 @@ inline at::Tensor weighted_log_softmax(const SmoothedCrossEntropy& what) {
 inline at::Tensor hard_target_loss(const SmoothedCrossEntropy& what,
                                    const LabelSmoothingLossOptions::reduction_t& reduction) {
   const bool each = std::holds_alternative<torch::enumtype::kNone>(reduction);
-  const at::Tensor log_p = weighted_log_softmax(what);
   at::Tensor ignored;
   at::Tensor index = what.targets;
+  at::Tensor logits = what.logits;
   if (what.any_ignored) {
     ignored = index.eq(what.ignore_index);
     index = index.masked_fill(ignored, 0);
+    // Their gradient is 0 whatever they are; through the softmax of a nan it would be 0 * nan.
+    logits = logits.masked_fill(ignored.unsqueeze(what.dim), 0);
   }
+  const at::Tensor log_p = weighted_log_softmax(what, logits);
   at::Tensor loss = log_p.gather(what.dim, index.unsqueeze(what.dim)).squeeze(what.dim);
   // With nothing to mask, summing once over everything is quicker than by sample.
   const bool by_sample = each || what.any_ignored;
@@ -83,7 +86,7 @@ inline at::Tensor hard_target_loss(const SmoothedCrossEntropy& what,
 ///     loss_i = -sum_c (scale * t_c + floor) * w_c log p_c
 inline at::Tensor soft_target_loss(const SmoothedCrossEntropy& what,
                                    const LabelSmoothingLossOptions::reduction_t& reduction) {
-  const at::Tensor log_p = weighted_log_softmax(what);
+  const at::Tensor log_p = weighted_log_softmax(what, what.logits);
   const at::Tensor targets = what.targets.to(what.type);
   const at::Tensor terms = log_p * (what.floor == 0 ? targets : targets * what.scale + what.floor);
   if (std::holds_alternative<torch::enumtype::kNone>(reduction)) {
