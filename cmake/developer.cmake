@@ -39,9 +39,10 @@ endif()
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  # What ccache must overlook to cache files that use a precompiled header.
+  # What ccache must overlook to cache files that use a precompiled header; and clones in other folders
+  # share what it has.
   set(CMAKE_CXX_COMPILER_LAUNCHER
       ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
-      ${CCACHE})
+      CCACHE_BASEDIR=${CMAKE_CURRENT_SOURCE_DIR} CCACHE_NOHASHDIR=true ${CCACHE})
   add_compile_options($<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
 endif()
