@@ -1,6 +1,7 @@
 // Any bytes as files of CIFAR-10 or CIFAR-100, of fewer records than the real ones: the images and
 // labels that a plain loop finds in them, or a c10::Error.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -48,16 +49,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (input.ConsumeBool()) {
     layout.classes = {20, 100};
   }
-  // A reader's piece is 64 records.
-  layout.records = input.ConsumeIntegralInRange<std::int64_t>(1, 130);
+  // They are read 64 at a time.
+  layout.records = input.ConsumeIntegralInRange<std::int64_t>(1, input.ConsumeBool() ? 3 : 66);
   const auto surplus = input.ConsumeBool() ? input.ConsumeIntegral<std::int16_t>() : 0;
   const auto length = std::max<std::int64_t>(0, layout.records * record_bytes(layout) + surplus);
 
   // Over and over again, so that a few bytes reach to the end of a large file.
-  const std::string pattern = input.ConsumeRemainingBytesAsString();
-  std::string bytes;
+  std::string bytes = input.ConsumeRemainingBytesAsString();
+  if (bytes.empty()) {
+    bytes = '\0';
+  }
   while (bytes.size() < static_cast<std::size_t>(length)) {
-    bytes += pattern.empty() ? std::string(1, '\0') : pattern;
+    bytes += std::string(bytes);
   }
   bytes.resize(static_cast<std::size_t>(length));
   file.put(bytes);

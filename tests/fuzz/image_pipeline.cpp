@@ -168,7 +168,7 @@ void check(const std::tuple<Transforms...>& transforms, const Batch& batch, std:
         for (std::size_t c = 0; c < 3; ++c) {
           const float value = planes[(n * 3 + c) * plane + i];
           // Nobody fuses a multiplication and an addition for the baseline, as nobody does here.
-          const float within = isa == Isa::kBaseline && bound < 1e-5f ? 0 : bound;
+          const float within = isa == Isa::kBaseline && bound < 1e-4f ? 0 : bound;
           require(std::abs(value - wanted[c]) <= within, "each pixel is the reference's");
           const std::size_t last = (n * plane + i) * 3 + c;
           require(pixels[last] == value, "the layouts agree");
@@ -247,29 +247,22 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (std::size_t i = 0; i < batch.pixels.size(); ++i) {
     batch.pixels[i] = static_cast<std::uint8_t>((first + i) * 2654435761u >> 24);
   }
-  const int composition = input.ConsumeIntegralInRange(0, 4);
+  const int composition = input.ConsumeIntegralInRange(0, 2);
   succeeds<c10::ValueError>([&] {
     // In braces, which fix the order in which parameters are read.
     switch (composition) {
-      case 0:
-        return check(std::tuple{any_crop(input), any_flip(input), any_normalize(input)}, batch,
-                     begin, 5e-6f);
-      case 1:
+      case 0:  // which only moves and fills, so that every instruction set gives the same bits
         return check(std::tuple{any_flip(input), any_crop(input), any_cutout(input),
-                                any_crop(input), any_erasing(input), any_flip(input)},
+                                any_crop(input), any_erasing(input)},
                      batch, begin, 0);
-      case 2:
-        return check(std::tuple{any_normalize(input), any_crop(input), any_crop(input),
-                                any_erasing(input), any_normalize(input)},
-                     batch, begin, 9e-6f);
-      case 3:
-        return check(std::tuple{any_jitter(input), any_crop(input), any_grayscale(input),
-                                any_normalize(input)},
-                     batch, begin, 1e-3f);
+      case 1:  // a fill of its own after each arithmetic step
+        return check(std::tuple{any_normalize(input), any_crop(input), any_flip(input),
+                                any_normalize(input), any_crop(input)},
+                     batch, begin, 2e-5f);
       default:
-        return check(std::tuple{any_crop(input), any_jitter(input), any_cutout(input),
-                                any_flip(input), any_jitter(input)},
-                     batch, begin, 1e-3f);
+        return check(
+            std::tuple{any_crop(input), any_jitter(input), any_grayscale(input), any_flip(input)},
+            batch, begin, 1e-3f);
     }
   });
   return 0;

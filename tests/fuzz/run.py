@@ -99,7 +99,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=30, help="for each target; 0: the kept inputs alone")
     parser.add_argument("--jobs", type=int, default=2, help="targets at a time")
     parser.add_argument("--keep", action="store_true", help="add to the kept corpora what reaches new code")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
 
     programs = (options.build / "tests" / "fuzz").glob("fuzz_*")
     all_names = sorted(p.name[len("fuzz_"):] for p in programs if os.access(p, os.X_OK) and p.is_file())

@@ -27,8 +27,8 @@ namespace internal {
 /// Splits the range over threads as LibTorch does; an exception reaches the caller.
 template <class F>
 void invoke_parallel(std::int64_t begin, std::int64_t end, std::int64_t grain_size, const F& f) {
-  const std::int64_t count = std::min<std::int64_t>(
-      get_num_threads(), (end - begin + grain_size - 1) / std::max<std::int64_t>(grain_size, 1));
+  const std::int64_t grains = (end - begin + grain_size - 1) / grain_size;  // which is at least 1
+  const std::int64_t count = std::min<std::int64_t>(get_num_threads(), grains);
   const std::int64_t chunk = (end - begin + count - 1) / count;
   std::mutex mutex;
   std::exception_ptr error;

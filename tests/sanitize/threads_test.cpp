@@ -11,9 +11,12 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <iterator>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include <ATen/ops/arange.h>
@@ -159,7 +162,7 @@ TEST_CASE("pieces on all intra-op threads are what they are on one", "[threads]"
   const auto labels = at::zeros({40000}, at::kLong);
   const auto logits = at::zeros({4096, 10}, at::kFloat);
   logits.set_requires_grad(true);
-  const auto loss_options = rt::LabelSmoothingLossOptions(0.1, 10);
+  const auto loss_options = rt::LabelSmoothingLossOptions(10);
   const auto run = [&](int count) {
     const Threads guard(count);
     auto result = values(pipeline(source, rt::Key{1, 0}, indices));
@@ -210,7 +213,8 @@ TEST_CASE("tensors in the memory cache are made here and freed there", "[threads
   std::atomic<bool> intact = true;
   at_once([&](int number) {
     for (int step = 0; step < 100; ++step) {
-      at::Tensor tensor = at::empty({40000 + 3000 * (step % 7)}, at::kByte);
+      const std::int64_t bytes = 40000 + 3000 * (step % 7);
+      at::Tensor tensor = at::empty({bytes}, at::kByte);
       std::memset(tensor.mutable_data_ptr(), number, tensor.nbytes());
       const std::lock_guard<std::mutex> lock(mutex);
       shared.push_back(std::move(tensor));

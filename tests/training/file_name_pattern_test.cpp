@@ -176,5 +176,7 @@ TEST_CASE("a bad pattern is an error that says where", "[training]") {
            {"{val_loss:.4f:}", 11, metric}}) {
     CHECK(error(pattern) == error_at(pattern, character, what));
   }
+  CHECK(error(std::string("a\0.pt", 5)) ==
+        "file name pattern: wanted no zero byte, with which the system ends paths, got 'a");
   CHECK_THROWS_AS(FileNamePattern("{"), c10::ValueError);
 }

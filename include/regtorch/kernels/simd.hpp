@@ -26,10 +26,16 @@
 #define REGTORCH_X86_64 1
 /// Haswell and later, by feature name: clang's __builtin_cpu_supports knows no "x86-64-v3".
 #define REGTORCH_TARGET_V3 __attribute__((target("avx2,bmi,bmi2,fma,popcnt")))
+#if defined(__clang__)
+/// Whole registers without being asked; with a word more that it does not know it ignores all.
+#define REGTORCH_TARGET_V4 \
+  __attribute__((target("avx2,bmi,bmi2,fma,popcnt,avx512f,avx512bw,avx512cd,avx512dq,avx512vl")))
+#else
 #define REGTORCH_TARGET_V4                                         \
   __attribute__((                                                  \
       target("avx2,bmi,bmi2,fma,popcnt,avx512f,avx512bw,avx512cd," \
              "avx512dq,avx512vl,prefer-vector-width=512")))
+#endif
 #endif
 
 namespace regtorch::kernels {

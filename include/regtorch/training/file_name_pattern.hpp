@@ -33,9 +33,14 @@ namespace regtorch::detail {
 class FileNamePattern {
  public:
   /// @throws c10::ValueError naming the pattern and the character (from 1) if a brace has no
-  ///         partner, a name is empty, a format is unknown, a placeholder stands in a folder's name
-  ///         or there is no file name
+  ///         partner, a name is empty, a format is unknown, a placeholder stands in a folder's
+  ///         name, there is no file name or a zero byte
   explicit FileNamePattern(std::string pattern) : pattern_(std::move(pattern)) {
+    // Said first, since it ends the message too.
+    TORCH_CHECK_VALUE(pattern_.find('\0') == std::string::npos,
+                      "file name pattern: wanted no zero byte, with which the system ends paths, "
+                      "got '",
+                      pattern_, "'");
     std::string literal;
     for (std::size_t i = 0; i < pattern_.size(); ++i) {
       const char c = pattern_[i];
