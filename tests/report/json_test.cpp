@@ -52,10 +52,12 @@ TEST_CASE("what is not UTF-8 becomes U+FFFD, or no reader would take the file", 
   for (const char* text : {"é", "\u20ac", "\U0001F600", "\uFFFF", "\x7f"}) {
     CHECK(quoted(text) == wanted(text));
   }
-  CHECK(quoted("a\xff" "b") == wanted("a\uFFFD" "b"));
-  CHECK(quoted("\xc3") == wanted("\uFFFD"));                              // cut short
-  CHECK(quoted("\xc0\xaf") == wanted("\uFFFD\uFFFD"));                    // longer than need be
-  CHECK(quoted("\xed\xa0\x80") == wanted("\uFFFD\uFFFD\uFFFD"));         // half a pair
+  CHECK(quoted("a\xff"
+               "b") == wanted("a\uFFFD"
+                              "b"));
+  CHECK(quoted("\xc3") == wanted("\uFFFD"));                                // cut short
+  CHECK(quoted("\xc0\xaf") == wanted("\uFFFD\uFFFD"));                      // longer than need be
+  CHECK(quoted("\xed\xa0\x80") == wanted("\uFFFD\uFFFD\uFFFD"));            // half a pair
   CHECK(quoted("\xf4\x90\x80\x80") == wanted("\uFFFD\uFFFD\uFFFD\uFFFD"));  // beyond U+10FFFF
 }
 
