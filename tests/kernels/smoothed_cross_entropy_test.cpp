@@ -176,8 +176,8 @@ void check_extremes(double unit) {
       set(7, classes - 1, kLarge);
       set(8, 0, -kInfinity);  // the target
 
-      const double floor = static_cast<double>(problem.rule.floor);
-      const double target = static_cast<double>(problem.rule.scale) + floor;
+      const double share = static_cast<double>(problem.rule.floor);
+      const double target = static_cast<double>(problem.rule.scale) + share;
       for (const Isa isa : {Isa::kBaseline, Isa::kV3, Isa::kV4}) {
         if (isa > best_isa()) {
           continue;
@@ -204,8 +204,8 @@ void check_extremes(double unit) {
 
         CHECK(loss(0) == (smoothing == 0 ? 0 : kInfinity));
         CHECK(gradient(0, 0) == is_near(1 - target));
-        CHECK(gradient(0, 1) == is_near(-floor));
-        CHECK(gradient(0, classes - 1) == is_near(-floor));
+        CHECK(gradient(0, 1) == is_near(-share));
+        CHECK(gradient(0, classes - 1) == is_near(-share));
         for (const std::int64_t row : {1, 2, 3, 4, 5}) {
           INFO(row);
           CHECK(std::isnan(loss(row)));
@@ -214,10 +214,10 @@ void check_extremes(double unit) {
         CHECK(loss(6) == 0);
         CHECK(all(6, [](float g) { return g == 0; }));
         CHECK(loss(7) == Approx(2 * static_cast<double>(kLarge) *
-                                (target + static_cast<double>(classes - 2) * floor)));
+                                (target + static_cast<double>(classes - 2) * share)));
         CHECK(gradient(7, 0) == is_near(-target));
-        CHECK(gradient(7, 1) == is_near(-floor));
-        CHECK(gradient(7, classes - 1) == is_near(1 - floor));
+        CHECK(gradient(7, 1) == is_near(-share));
+        CHECK(gradient(7, classes - 1) == is_near(1 - share));
         CHECK(loss(8) == kInfinity);
         CHECK(gradient(8, 0) == is_near(-target));
         CHECK(all(8, [](float g) { return std::isfinite(g); }));

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 STEPS = 20
+RATE = 1e-3
 
 # How far losses and weights may be apart after STEPS steps, relative to 1 + |x|. Both sides call the
 # same convolutions, but add and step in orders of their own. In float64 a difference of 2^-53 may
@@ -31,14 +32,13 @@ class TrainingTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             state, save = (pathlib.Path(folder) / file for file in ("first.pt", "last.pt"))
             torch.save(model.state_dict(), state)
-            lr = 1e-3 if optimizer == "adam" else 1e-2
             found = parity.exchange("trained", {"images": images, "labels": labels}, model=name,
-                                    optimizer=optimizer, lr=lr, seed=seed, state=state, save=save)
+                                    optimizer=optimizer, lr=RATE, seed=seed, state=state, save=save)
             weights = torch.load(save, weights_only=True)
 
         model.to(dtype)
-        stepper = (torch.optim.Adam(model.parameters(), lr=lr) if optimizer == "adam" else
-                   torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9, weight_decay=5e-4))
+        stepper = (torch.optim.Adam(model.parameters(), lr=RATE) if optimizer == "adam" else
+                   torch.optim.SGD(model.parameters(), lr=RATE, momentum=0.9, weight_decay=5e-4))
         torch.manual_seed(seed)
         losses = []
         for x, y in zip(images, labels):

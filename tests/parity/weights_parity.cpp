@@ -2,12 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include <torch/torch.h>
@@ -32,7 +29,9 @@ Options options_of(const Words& words, std::size_t group) {
   const auto number = [&](const char* name) { return words.numbers(name).at(group); };
   Options options(number("lr"));
   if constexpr (requires { options.betas(); }) {
-    options.betas({number("beta1"), number("beta2")});
+    if (words.has("beta1")) {
+      options.betas({number("beta1"), number("beta2")});
+    }
   }
   const auto pass = [&](const char* name, const auto& set) {
     if (words.has(name)) {
