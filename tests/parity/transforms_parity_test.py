@@ -20,8 +20,8 @@ except RuntimeError:
 from torchvision.transforms.v2 import functional as F
 
 # Bytes become numbers by byte / 255 there and by byte * (1 / 255) here, 2^-24 apart at most. On
-# numbers in [0, 1] an adjustment is a few roundings of 2^-24.
-UNIT_BOUND = 4 * 2**-24
+# numbers in [0, 1] an adjustment is a few roundings of 2^-24 on either side, times a factor up to 2.5.
+UNIT_BOUND = 8 * 2**-24
 # A hue is a dozen roundings of 2^-24 in numbers up to 6. (Divided by the range of the channels and
 # multiplied by it again, they do not grow where that is small.)
 HUE_BOUND = 5e-6
@@ -127,7 +127,7 @@ class TransformsTest(unittest.TestCase):
             return x
 
         for words, bound in (({"brightness": 0.8}, UNIT_BOUND), ({"contrast": 0.8}, UNIT_BOUND),
-                             ({"saturation": 1.5}, 2 * UNIT_BOUND), ({"hue": 0.5}, HUE_BOUND),
+                             ({"saturation": 1.5}, UNIT_BOUND), ({"hue": 0.5}, HUE_BOUND),
                              (dict(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1),
                               2 * HUE_BOUND)):
             with self.subTest(**words):
