@@ -174,8 +174,7 @@ class EarlyStopping {
     }
     ++state_.waited;
     if (std::isfinite(value) && beats(value, state_.best)) {
-      // step(value) has made sure that there is a model to keep, which g++ does not see.
-      if (options_.restore_best_weights() && model != nullptr) {
+      if (options_.restore_best_weights()) {
         state_.best_weights.capture(*model);
       }
       state_.best = value;
