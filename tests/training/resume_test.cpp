@@ -360,6 +360,6 @@ TEST_CASE("a checkpoint that cannot be written leaves the old one whole", "[trai
                           fs::remove(path);
                           fs::create_directories(path / "full");
                         }}),
-                 "Is a directory"));
+                 "wanted a file, got a folder"));
   CHECK(names_in(disk.path()) == std::set<std::string>{"training.pt"});
 }
