@@ -4,6 +4,8 @@
 
 #include "catch.hpp"
 
+namespace autocast_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 
@@ -62,3 +64,5 @@ TEST_CASE("autocast refuses a type it cannot compute in", "[core]") {
   CHECK(contains(message, "wanted BFloat16 or Half, got Long"));
   CHECK_FALSE(enabled());
 }
+
+}  // namespace autocast_test

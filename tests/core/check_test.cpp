@@ -2,6 +2,8 @@
 
 #include "catch.hpp"
 
+namespace check_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 
@@ -32,3 +34,5 @@ TEST_CASE("check_indices takes int64 [N] and nothing else", "[core]") {
   CHECK(contains(error(torch::arange(3, torch::kInt)), "Piece: wanted indices of type Long"));
   CHECK(contains(error(torch::zeros({1, 1}, torch::kLong)), "got Long [1, 1] on cpu"));
 }
+
+}  // namespace check_test

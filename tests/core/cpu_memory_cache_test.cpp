@@ -17,6 +17,8 @@
 
 #include "catch.hpp"
 
+namespace cpu_memory_cache_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 
@@ -208,3 +210,5 @@ TEST_CASE("a tensor may outlive everything", "[core]") {
   freed_after_everything_else = bytes(5 * kMiB);
   CHECK(freed_after_everything_else.defined());
 }
+
+}  // namespace cpu_memory_cache_test

@@ -2,6 +2,8 @@
 
 #include "catch.hpp"
 
+namespace key_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 
@@ -25,3 +27,5 @@ TEST_CASE("torch::manual_seed governs the seeds that nobody gave", "[core]") {
   torch::manual_seed(1);
   CHECK(rt::seed_or_draw(std::nullopt) == first);
 }
+
+}  // namespace key_test

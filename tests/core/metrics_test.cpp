@@ -5,6 +5,8 @@
 
 #include "catch.hpp"
 
+namespace metrics_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 
@@ -30,3 +32,5 @@ TEST_CASE("a missing metric is an error that lists those there are", "[core]") {
   const auto message = error_of([&] { (void)metrics.at("val_loss"); });
   CHECK(contains(message, "wanted one of [train_loss, lr], got 'val_loss'"));
 }
+
+}  // namespace metrics_test

@@ -4,6 +4,8 @@
 
 #include "catch.hpp"
 
+namespace module_test {
+
 using regtorch::testing::error_of;
 
 TEST_CASE("a holder, an AnyModule and a shared_ptr are models alike", "[core]") {
@@ -43,3 +45,5 @@ TEST_CASE("KeepMode puts every module back in the mode it was in", "[core]") {
   });
   CHECK(modes() == before);
 }
+
+}  // namespace module_test

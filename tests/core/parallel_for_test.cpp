@@ -11,6 +11,8 @@
 #include "catch.hpp"
 #include "threads.hpp"
 
+namespace parallel_for_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 using regtorch::testing::Threads;
@@ -72,3 +74,5 @@ TEST_CASE("an exception in a block reaches the caller", "[core]") {
     CHECK(contains(message, "block 77"));
   }
 }
+
+}  // namespace parallel_for_test

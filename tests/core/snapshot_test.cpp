@@ -2,6 +2,8 @@
 
 #include "catch.hpp"
 
+namespace snapshot_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 
@@ -49,3 +51,5 @@ TEST_CASE("a snapshot refuses another module and leaves it alone", "[core]") {
   CHECK(contains(error_of([&] { snapshot.restore(*other); }), "wanted the module"));
   CHECK(other->parameters()[0].equal(before));
 }
+
+}  // namespace snapshot_test

@@ -14,6 +14,8 @@
 #include "catch.hpp"
 #include "temporary_folder.hpp"
 
+namespace write_file_test {
+
 namespace fs = std::filesystem;
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
@@ -151,3 +153,5 @@ TEST_CASE("write_file on a full disk keeps the old file", "[core]") {
   CHECK(files_in(folder.path) == 1);
   ::umount(folder.path.c_str());
 }
+
+}  // namespace write_file_test

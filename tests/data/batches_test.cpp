@@ -15,6 +15,8 @@
 #include "regtorch/transforms/random_crop.hpp"
 #include "regtorch/transforms/random_horizontal_flip.hpp"
 
+namespace batches_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 using regtorch::testing::random_dataset;
@@ -352,3 +354,5 @@ TEST_CASE("Batches that would never hold a batch are refused", "[data]") {
   CHECK(contains(message,
                  "at least one whole batch with drop_last, got 5 examples for batches of 6"));
 }
+
+}  // namespace batches_test

@@ -9,6 +9,8 @@
 #include "cifar_fixtures.hpp"
 #include "temporary_folder.hpp"
 
+namespace cifar100_test {
+
 using regtorch::testing::check_damaged;
 using regtorch::testing::cifar_bytes;
 using regtorch::testing::cifar_images;
@@ -106,3 +108,5 @@ TEST_CASE("CIFAR100 says which file is damaged, and how", "[data]") {
   CHECK(contains(error_of([&] { CIFAR100(folder.path, kTest); }), "30740000"));
   CHECK(contains(error_of([&] { CIFAR100{folder.path}; }), "found neither train.bin nor"));
 }
+
+}  // namespace cifar100_test

@@ -12,6 +12,8 @@
 #include "real_cifar10.hpp"
 #include "temporary_folder.hpp"
 
+namespace cifar10_test {
+
 using regtorch::testing::check_damaged;
 using regtorch::testing::cifar_bytes;
 using regtorch::testing::cifar_images;
@@ -177,3 +179,5 @@ TEST_CASE("CIFAR10 names its classes", "[data]") {
                                        "dog",      "frog",       "horse", "ship", "truck"};
   CHECK(CIFAR10::class_names() == names);
 }
+
+}  // namespace cifar10_test

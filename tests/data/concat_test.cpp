@@ -5,6 +5,8 @@
 #include "catch.hpp"
 #include "fixtures.hpp"
 
+namespace concat_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 using regtorch::testing::random_dataset;
@@ -49,3 +51,5 @@ TEST_CASE("concat refuses images of different sizes", "[data]") {
   CHECK(contains(message, "[2, 3, 6, 6]"));
   CHECK_THROWS_AS(concat(random_dataset(5, 4), random_dataset(2, 6)), c10::ValueError);
 }
+
+}  // namespace concat_test

@@ -8,6 +8,8 @@
 #include "catch.hpp"
 #include "fixtures.hpp"
 
+namespace image_dataset_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 using regtorch::testing::load_all;
@@ -99,3 +101,5 @@ TEST_CASE("ImageDataset says what it wanted and what came", "[data]") {
   CHECK(contains(message(images, targets - 1, 2), "wanted targets in [0, 2), got -1 for image 0"));
   CHECK_THROWS_AS(ImageDataset(images, targets, 1), c10::ValueError);
 }
+
+}  // namespace image_dataset_test

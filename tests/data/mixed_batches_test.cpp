@@ -11,6 +11,8 @@
 #include "regtorch/transforms/random_crop.hpp"
 #include "regtorch/transforms/random_horizontal_flip.hpp"
 
+namespace mixed_batches_test {
+
 namespace {
 
 auto augmentation() {
@@ -114,3 +116,5 @@ TEST_CASE("MixedBatches: each batch is mixed by its key and number, pass by pass
   auto first = again.begin();
   CHECK((*mixed.begin()).images.equal(mix(first->images, first->labels, {3, 0}, 0).images));
 }
+
+}  // namespace mixed_batches_test

@@ -9,6 +9,8 @@
 #include "catch.hpp"
 #include "fixtures.hpp"
 
+namespace random_split_test {
+
 using regtorch::testing::chi_square;
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
@@ -125,3 +127,5 @@ TEST_CASE("random_split refuses sizes that do not add up", "[data]") {
   CHECK_THROWS_AS(random_split(data, {60, 39}, 0), c10::ValueError);
   CHECK_THROWS_AS(random_split(data, {110, -10}, 0), c10::ValueError);
 }
+
+}  // namespace random_split_test

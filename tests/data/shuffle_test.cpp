@@ -7,6 +7,8 @@
 #include "fixtures.hpp"
 #include "regtorch/core/key.hpp"
 
+namespace shuffle_test {
+
 using regtorch::testing::chi_square;
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
@@ -87,3 +89,5 @@ TEST_CASE("shuffle_ refuses indices that do not lie side by side", "[data]") {
   CHECK(contains(message, "shuffle: wanted contiguous indices on the CPU, got Long [5]"));
   CHECK(strided.equal(torch::arange(0, 10, 2)));
 }
+
+}  // namespace shuffle_test

@@ -8,6 +8,8 @@
 #include "catch.hpp"
 #include "fixtures.hpp"
 
+namespace subset_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 using regtorch::testing::load_all;
@@ -79,3 +81,5 @@ TEST_CASE("Subset says what it wanted and what came", "[data]") {
   CHECK_THROWS_AS(subset.get(2), c10::IndexError);
   CHECK(contains(error_of([&] { subset.get(2); }), "Subset: wanted an index below 2, got 2"));
 }
+
+}  // namespace subset_test

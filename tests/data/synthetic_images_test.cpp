@@ -8,6 +8,8 @@
 #include "catch.hpp"
 #include "fixtures.hpp"
 
+namespace synthetic_images_test {
+
 using regtorch::testing::chi_square;
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
@@ -197,3 +199,5 @@ TEST_CASE("SyntheticImages says which option is out of range", "[data]") {
   CHECK(contains(message(SyntheticImagesOptions(2).label_noise(1.5)), "got 1.5"));
   CHECK_THROWS_AS(SyntheticImages(0), c10::ValueError);
 }
+
+}  // namespace synthetic_images_test

@@ -6,6 +6,8 @@
 
 #include "catch.hpp"
 
+namespace adam_step_test {
+
 using namespace regtorch::kernels;
 
 namespace {
@@ -91,3 +93,5 @@ TEST_CASE("adam_step gives an element the same bits in any place", "[kernels]") 
     CHECK(v[i] == v[0]);
   }
 }
+
+}  // namespace adam_step_test

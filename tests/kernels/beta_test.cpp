@@ -7,6 +7,8 @@
 
 #include "catch.hpp"
 
+namespace beta_test {
+
 namespace {
 
 /// The share of Beta(a, a) below x, by integration in t = sin^2(u / 2), which has no pole for
@@ -94,3 +96,5 @@ TEST_CASE("beta_number: mean, variance and shape at 0.2, 1 and 3", "[kernels]") 
     }
   }
 }
+
+}  // namespace beta_test

@@ -9,6 +9,8 @@
 #include "catch.hpp"
 #include "regtorch/kernels/philox.hpp"
 
+namespace bfloat16_test {
+
 using namespace regtorch::kernels;
 
 TEST_CASE("float32 becomes bfloat16 as in ATen", "[kernels]") {
@@ -45,3 +47,5 @@ TEST_CASE("every bfloat16 becomes float32 as in ATen", "[kernels]") {
             std::bit_cast<std::uint32_t>(wanted));
   }
 }
+
+}  // namespace bfloat16_test

@@ -6,6 +6,8 @@
 #include "catch.hpp"
 #include "hsv_reference.hpp"
 
+namespace color_test {
+
 using namespace regtorch::kernels;
 using regtorch::testing::hue_turned;
 
@@ -56,3 +58,5 @@ TEST_CASE("grayscale and clamp_to_unit", "[kernels]") {
   CHECK(clamp_to_unit(0.1f) == 0.1f);
   CHECK(clamp_to_unit(1.1f) == 1);
 }
+
+}  // namespace color_test

@@ -7,6 +7,8 @@
 
 #include "catch.hpp"
 
+namespace kernel_disturb_label_test {
+
 using namespace regtorch::kernels;
 
 namespace {
@@ -125,3 +127,5 @@ TEST_CASE("a piece of an array is disturbed as within the whole", "[kernels]") {
   disturb_labels(in.data(), pieces.data(), 0, 256, kIgnore, rule, kStream, active_isa());
   CHECK(pieces == whole);
 }
+
+}  // namespace kernel_disturb_label_test

@@ -7,6 +7,8 @@
 
 #include "catch.hpp"
 
+namespace exp_test {
+
 using namespace regtorch::kernels;
 
 namespace {
@@ -93,3 +95,5 @@ TEST_CASE("log_of_sum is log to within 2^-23", "[kernels]") {
   CHECK(std::isnan(log_of_sum(kInfinity)));
   CHECK(std::isnan(log_of_sum(std::numeric_limits<float>::quiet_NaN())));
 }
+
+}  // namespace exp_test

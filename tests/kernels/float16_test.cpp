@@ -6,6 +6,8 @@
 
 #include "catch.hpp"
 
+namespace float16_test {
+
 using namespace regtorch::kernels;
 
 TEST_CASE("every float16 becomes float32 as in ATen", "[kernels]") {
@@ -40,3 +42,5 @@ TEST_CASE("float32 becomes float16 as in ATen", "[kernels]") {
     }
   }
 }
+
+}  // namespace float16_test

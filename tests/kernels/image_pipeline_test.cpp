@@ -10,6 +10,8 @@
 #include "regtorch/transforms/random_crop.hpp"
 #include "regtorch/transforms/random_horizontal_flip.hpp"
 
+namespace image_pipeline_test {
+
 using namespace regtorch::kernels;
 using regtorch::transforms::Normalize;
 using regtorch::transforms::PaddingMode;
@@ -65,3 +67,5 @@ TEST_CASE("without arithmetic the image pipeline is the same bit for bit everywh
     }
   }
 }
+
+}  // namespace image_pipeline_test

@@ -13,6 +13,8 @@
 
 #include "catch.hpp"
 
+namespace memory_cache_test {
+
 namespace kernels = regtorch::kernels;
 using kernels::kLeastBlock;
 using kernels::MemoryCache;
@@ -241,3 +243,5 @@ TEST_CASE("threads release each other's blocks", "[kernels]") {
   CHECK(cache.statistics().in_use == 0);
   CHECK(cache.statistics().mapped <= 64 * kMiB);
 }
+
+}  // namespace memory_cache_test

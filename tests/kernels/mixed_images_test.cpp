@@ -10,6 +10,8 @@
 #include "regtorch/transforms/random_crop.hpp"
 #include "regtorch/transforms/random_horizontal_flip.hpp"
 
+namespace mixed_images_test {
+
 using namespace regtorch::kernels;
 using regtorch::transforms::Normalize;
 using regtorch::transforms::RandomCrop;
@@ -81,3 +83,5 @@ TEMPLATE_TEST_CASE("transform_and_mix is transform_images, then each mixed with 
     }
   }
 }
+
+}  // namespace mixed_images_test

@@ -8,6 +8,8 @@
 #include "regtorch/kernels/normal.hpp"
 #include "regtorch/kernels/philox.hpp"
 
+namespace kernel_mixing_test {
+
 using namespace regtorch::kernels;
 
 namespace {
@@ -100,3 +102,5 @@ TEST_CASE("blend_targets: the two classes' shares, and which label is bad", "[ke
   const std::vector<std::int64_t> negative{1, -1, 1};
   CHECK(blend_targets(negative.data(), targets.data(), 3, 3, Blend(0.75), 2, 3) == 1);
 }
+
+}  // namespace kernel_mixing_test

@@ -6,6 +6,8 @@
 #include "catch.hpp"
 #include "regtorch/kernels/philox.hpp"
 
+namespace multiply_high_test {
+
 using namespace regtorch::kernels;
 
 TEST_CASE("multiply_high is the upper half of the product, on every instruction set", "[kernels]") {
@@ -32,3 +34,5 @@ TEST_CASE("multiply_high is the upper half of the product, on every instruction 
     }
   }
 }
+
+}  // namespace multiply_high_test

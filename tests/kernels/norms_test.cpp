@@ -7,6 +7,8 @@
 
 #include "catch.hpp"
 
+namespace norms_test {
+
 using namespace regtorch::kernels;
 
 namespace {
@@ -77,3 +79,5 @@ TEST_CASE("sums keep within bounds and do not overflow in float32", "[kernels]")
   const std::vector<float> worse{1, std::numeric_limits<float>::quiet_NaN()};
   CHECK(std::isnan(sums<true, false>(worse.data(), 0, 2, active_isa()).absolute));
 }
+
+}  // namespace norms_test

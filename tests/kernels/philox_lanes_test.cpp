@@ -5,6 +5,8 @@
 
 #include "catch.hpp"
 
+namespace philox_lanes_test {
+
 using namespace regtorch::kernels;
 
 TEST_CASE("a group has the words of its blocks, on every instruction set", "[kernels]") {
@@ -30,3 +32,5 @@ TEST_CASE("a group has the words of its blocks, on every instruction set", "[ker
     }
   }
 }
+
+}  // namespace philox_lanes_test

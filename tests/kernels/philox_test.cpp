@@ -6,6 +6,8 @@
 
 #include "catch.hpp"
 
+namespace philox_test {
+
 using namespace regtorch::kernels;
 
 TEST_CASE("Philox gives the known answers of its authors", "[kernels]") {
@@ -52,3 +54,5 @@ TEST_CASE("a threshold is exact for never and always", "[kernels]") {
   CHECK(threshold(0.5) == std::uint64_t{1} << 31);
   CHECK(threshold(0.25) == std::uint64_t{1} << 30);
 }
+
+}  // namespace philox_test

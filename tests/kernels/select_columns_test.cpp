@@ -7,6 +7,8 @@
 #include "catch.hpp"
 #include "regtorch/kernels/philox.hpp"
 
+namespace select_columns_test {
+
 using namespace regtorch::kernels;
 
 namespace {
@@ -91,3 +93,5 @@ TEST_CASE("select_columns can be aimed anew, at fewer columns too", "[kernels]")
     }
   }
 }
+
+}  // namespace select_columns_test

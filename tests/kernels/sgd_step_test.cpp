@@ -6,6 +6,8 @@
 
 #include "catch.hpp"
 
+namespace sgd_step_test {
+
 using namespace regtorch::kernels;
 
 namespace {
@@ -73,3 +75,5 @@ TEST_CASE("sgd_step is the formula on every instruction set", "[kernels]") {
     }
   }
 }
+
+}  // namespace sgd_step_test

@@ -4,6 +4,8 @@
 
 #include "catch.hpp"
 
+namespace simd_test {
+
 using namespace regtorch::kernels;
 
 TEST_CASE("run_on runs a kernel once on every instruction set there is", "[kernels]") {
@@ -34,3 +36,5 @@ TEST_CASE("the instruction set in use is the best one, or what REGTORCH_ISA name
   CHECK(std::string(to_string(active_isa())) ==
         (wanted == nullptr ? to_string(best_isa()) : wanted));
 }
+
+}  // namespace simd_test

@@ -9,6 +9,8 @@
 #include "catch.hpp"
 #include "regtorch/kernels/philox.hpp"
 
+namespace smoothed_cross_entropy_test {
+
 using namespace regtorch::kernels;
 
 namespace {
@@ -333,3 +335,5 @@ TEST_CASE("count_targets counts, weighs and finds what is wrong", "[kernels]") {
     }
   }
 }
+
+}  // namespace smoothed_cross_entropy_test

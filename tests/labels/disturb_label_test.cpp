@@ -7,6 +7,8 @@
 #include "catch.hpp"
 #include "regtorch/labels/directional_disturb_label.hpp"
 
+namespace disturb_label_test {
+
 using rt::testing::contains;
 using rt::testing::error_of;
 
@@ -286,3 +288,5 @@ TEST_CASE("DirectionalDisturbLabel: maps, half types, gradients, errors", "[labe
   REQUIRE(contains(error_of([&] { make()(few, torch::zeros({3, 9})); }), "[N, 10, ...]"));
   REQUIRE(contains(error_of([&] { make()(few, torch::zeros({2, 10})); }), "got Long [3]"));
 }
+
+}  // namespace disturb_label_test

@@ -8,6 +8,8 @@
 
 #include "catch.hpp"
 
+namespace disturb_value_test {
+
 using rt::testing::contains;
 using rt::testing::error_of;
 
@@ -237,3 +239,5 @@ TEST_CASE("DisturbValue: bad arguments are named", "[labels]") {
                    "wanted targets of type Double, Float, BFloat16 or Half, got Long [3] on cpu"));
   REQUIRE(contains(error_of([] { rt::DisturbValue(10, 0.5)(torch::Tensor()); }), "undefined"));
 }
+
+}  // namespace disturb_value_test

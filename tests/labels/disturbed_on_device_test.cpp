@@ -6,6 +6,8 @@
 #include "regtorch/labels/disturb_value.hpp"
 #include "simt/emulated_kernels.hpp"
 
+namespace disturbed_on_device_test {
+
 namespace rt = regtorch;
 
 TEST_CASE("DisturbLabel on a device makes the CPU's labels", "[labels]") {
@@ -34,3 +36,5 @@ TEST_CASE("DisturbValue on a device makes the CPU's values", "[labels]") {
   CHECK(torch::equal(got, expected));
   CHECK_FALSE(torch::equal(got, targets));
 }
+
+}  // namespace disturbed_on_device_test

@@ -10,6 +10,8 @@
 #include "catch.hpp"
 #include "regtorch/core/autocast.hpp"
 
+namespace label_smoothing_loss_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 
@@ -797,3 +799,5 @@ TEST_CASE("LabelSmoothingLoss: any number of threads, the same bits", "[losses]"
     }
   }
 }
+
+}  // namespace label_smoothing_loss_test

@@ -6,6 +6,8 @@
 #include "regtorch/losses/label_smoothing_loss.hpp"
 #include "simt/emulated_kernels.hpp"
 
+namespace smoothed_cross_entropy_device_test {
+
 namespace {
 
 namespace rt = regtorch;
@@ -113,3 +115,5 @@ TEST_CASE("the loss by device kernels of nothing, and of ignored labels alone", 
   CHECK(mean_of(torch::empty({0}, torch::kLong)).isnan().item<bool>());
   CHECK(mean_of(torch::full({3}, -100, torch::kLong)).isnan().item<bool>());
 }
+
+}  // namespace smoothed_cross_entropy_device_test

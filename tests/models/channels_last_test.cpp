@@ -3,6 +3,8 @@
 #include "catch.hpp"
 #include "regtorch/models/resnet.hpp"
 
+namespace channels_last_test {
+
 TEST_CASE("channels_last changes the layout of the filters and no value", "[models]") {
   torch::manual_seed(0);
   rt::ResNet model(rt::ResNetOptions({1, 1, 1, 1}));
@@ -16,3 +18,5 @@ TEST_CASE("channels_last changes the layout of the filters and no value", "[mode
   CHECK(torch::allclose(model->forward(x.contiguous(at::MemoryFormat::ChannelsLast)), before, 1e-4,
                         1e-4));
 }
+
+}  // namespace channels_last_test

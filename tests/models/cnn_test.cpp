@@ -5,6 +5,8 @@
 #include "catch.hpp"
 #include "regtorch/models/alexnet.hpp"
 
+namespace cnn_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 
@@ -149,3 +151,5 @@ TEST_CASE("AlexNet: parameters, batch normalization, dropout, errors", "[models]
                  "AlexNet: wanted images of shape [N, 3, 32, 32]"));
   CHECK(contains(error_of([] { rt::AlexNet(rt::AlexNetOptions().dropout(-0.1)); }), "got -0.1"));
 }
+
+}  // namespace cnn_test

@@ -8,6 +8,8 @@
 #include "regtorch/models/state_dict.hpp"
 #include "temporary_folder.hpp"
 
+namespace make_model_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 
@@ -81,3 +83,5 @@ TEST_CASE("make_model: without batch norm the first gradient is moderate", "[mod
     CHECK(std::sqrt(squares) < 3);
   }
 }
+
+}  // namespace make_model_test

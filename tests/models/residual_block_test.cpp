@@ -2,6 +2,8 @@
 
 #include "catch.hpp"
 
+namespace residual_block_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 
@@ -40,3 +42,5 @@ TEST_CASE("a residual block refuses what is no shape", "[models]") {
   CHECK(contains(error_of([] { rt::ResidualBlock(0, 4); }), "got in_channels 0, out_channels 4"));
   CHECK(contains(error_of([] { rt::ResidualBlock(4, 4, 0); }), "stride 0"));
 }
+
+}  // namespace residual_block_test

@@ -5,6 +5,8 @@
 
 #include "catch.hpp"
 
+namespace resnet_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 
@@ -116,3 +118,5 @@ TEST_CASE("a ResNet names the images and options it refuses", "[models]") {
                  "at least 1 block in each layer"));
   CHECK(contains(error_of([] { rt::resnet18(0); }), "at least 1 class, got 0"));
 }
+
+}  // namespace resnet_test

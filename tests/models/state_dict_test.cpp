@@ -17,6 +17,8 @@
 #include "regtorch/models/residual_block.hpp"
 #include "temporary_folder.hpp"
 
+namespace state_dict_test {
+
 namespace fs = std::filesystem;
 using namespace std::string_literals;
 using regtorch::testing::contains;
@@ -824,3 +826,5 @@ TEST_CASE("a state_dict with wrong bytes is an error, or other values, and no cr
     }
   }
 }
+
+}  // namespace state_dict_test

@@ -10,6 +10,8 @@
 #include "regtorch/models/resnet.hpp"
 #include "regtorch/transforms/normalize.hpp"
 
+namespace without_batch_norm_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 
@@ -121,3 +123,5 @@ TEST_CASE("make_model: options reach the model, the model's own stay otherwise",
     CHECK(contains(error_of([&] { rt::make_model(name, 0); }), "at least 1 class, got 0"));
   }
 }
+
+}  // namespace without_batch_norm_test

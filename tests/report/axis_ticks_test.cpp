@@ -9,6 +9,8 @@
 
 #include "catch.hpp"
 
+namespace axis_ticks_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 using rt::report::axis_ticks;
@@ -101,3 +103,5 @@ TEST_CASE("ranges without ticks are refused", "[report]") {
   CHECK(contains(error_of([] { axis_ticks(2, 1, 5); }), "got [2, 1]"));
   CHECK(contains(error_of([] { axis_ticks(1, 2, 0); }), "at least 1 step, got 0"));
 }
+
+}  // namespace axis_ticks_test

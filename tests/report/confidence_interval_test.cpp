@@ -5,6 +5,8 @@
 
 #include "catch.hpp"
 
+namespace confidence_interval_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 using rt::report::confidence_interval;
@@ -49,3 +51,5 @@ TEST_CASE("a confidence interval holds the mean as often as it says", "[report]"
   // 3200 of 4000 is expected; five standard deviations are 126.
   CHECK(std::abs(held - 3200) < 126);
 }
+
+}  // namespace confidence_interval_test

@@ -8,6 +8,8 @@
 #include "catch.hpp"
 #include "temporary_folder.hpp"
 
+namespace csv_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 using regtorch::testing::TemporaryFolder;
@@ -49,3 +51,5 @@ TEST_CASE("a table that cannot be written names the file", "[report]") {
   CHECK(contains(error_of([] { rt::report::write_csv({}, "/nowhere/h.csv"); }),
                  "could not write /nowhere/h.csv"));
 }
+
+}  // namespace csv_test

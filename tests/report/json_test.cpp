@@ -15,6 +15,8 @@
 #include "catch.hpp"
 #include "temporary_folder.hpp"
 
+namespace json_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 using regtorch::testing::TemporaryFolder;
@@ -169,3 +171,5 @@ TEST_CASE("a history's numbers read back exactly", "[report]") {
   }
   CHECK(text.find(name, at) == std::string::npos);
 }
+
+}  // namespace json_test

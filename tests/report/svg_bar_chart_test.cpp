@@ -5,6 +5,8 @@
 
 #include "catch.hpp"
 
+namespace svg_bar_chart_test {
+
 using rt::testing::contains;
 using rt::testing::error_of;
 
@@ -82,3 +84,5 @@ TEST_CASE("svg_bar_chart: any names, and bad values are named", "[report]") {
                    "for 'loss'"));
   }
 }
+
+}  // namespace svg_bar_chart_test

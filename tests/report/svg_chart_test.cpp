@@ -7,6 +7,8 @@
 #include "catch.hpp"
 #include "report/svg_reader.hpp"
 
+namespace svg_chart_test {
+
 using regtorch::testing::path_points;
 using regtorch::testing::XmlElement;
 using regtorch::testing::XmlReader;
@@ -109,3 +111,5 @@ TEST_CASE("long labels and many names get the room they need", "[report]") {
     CHECK(end <= chart.right());
   }
 }
+
+}  // namespace svg_chart_test

@@ -6,6 +6,8 @@
 #include "catch.hpp"
 #include "report/svg_reader.hpp"
 
+namespace svg_element_test {
+
 using regtorch::testing::XmlReader;
 using rt::report::svg_number;
 using rt::report::SvgElement;
@@ -63,3 +65,5 @@ TEST_CASE("lengths have at most two decimals and a point in any locale", "[repor
   CHECK(svg_number(-0.25) == "-0.25");
   CHECK(rt::report::svg_point(1, 2.5) == "1 2.5");
 }
+
+}  // namespace svg_element_test

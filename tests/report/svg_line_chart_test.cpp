@@ -12,6 +12,8 @@
 #include "catch.hpp"
 #include "report/svg_reader.hpp"
 
+namespace svg_line_chart_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 using regtorch::testing::path_points;
@@ -258,3 +260,5 @@ TEST_CASE("curves that are none are refused", "[report]") {
                    c10::str("got point ", mark.point, " of curve ", mark.curve)));
   }
 }
+
+}  // namespace svg_line_chart_test

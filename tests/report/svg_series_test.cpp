@@ -10,6 +10,8 @@
 #include "catch.hpp"
 #include "report/svg_reader.hpp"
 
+namespace svg_series_test {
+
 using regtorch::testing::XmlElement;
 using regtorch::testing::XmlReader;
 using rt::report::series_group;
@@ -53,3 +55,5 @@ TEST_CASE("a marker lies where it should", "[report]") {
     CHECK(marker.attributes.at("d").substr(0, 7) == "M12.5 7");
   }
 }
+
+}  // namespace svg_series_test

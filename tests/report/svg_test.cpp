@@ -11,6 +11,8 @@
 #include "report/svg_reader.hpp"
 #include "temporary_folder.hpp"
 
+namespace svg_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 using regtorch::testing::path_points;
@@ -146,3 +148,5 @@ TEST_CASE("a picture that cannot be written names the file", "[report]") {
   CHECK(contains(error_of([] { rt::report::write_svg({}, "/nowhere/loss.svg"); }),
                  "could not write /nowhere/loss.svg"));
 }
+
+}  // namespace svg_test

@@ -3,6 +3,8 @@
 #include "catch.hpp"
 #include "regtorch/report/html.hpp"
 
+namespace table_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 using rt::report::HtmlPage;
@@ -33,3 +35,5 @@ TEST_CASE("an HTML page shows texts as they are", "[report]") {
                  "<figure>\n<svg/>\n</figure>\n</body>\n</html>\n"));
   CHECK_FALSE(contains(text, "<script>"));
 }
+
+}  // namespace table_test

@@ -46,6 +46,8 @@
 #include "regtorch/transforms/random_horizontal_flip.hpp"
 #include "temporary_folder.hpp"
 
+namespace threads_test {
+
 namespace kernels = regtorch::kernels;
 namespace transforms = regtorch::transforms;
 using regtorch::testing::TemporaryFolder;
@@ -274,3 +276,5 @@ TEST_CASE("seeds are drawn by all", "[threads]") {
   });
   CHECK(seeds[0] != seeds[1]);
 }
+
+}  // namespace threads_test

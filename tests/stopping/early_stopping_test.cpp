@@ -11,6 +11,8 @@
 #include "regtorch/models/state_dict.hpp"
 #include "temporary_folder.hpp"
 
+namespace early_stopping_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 using regtorch::testing::TemporaryFolder;
@@ -349,3 +351,5 @@ TEST_CASE("every reason has a name", "[stopping]") {
   CHECK(std::string(to_string(StopReason::kStoppingThreshold)) == "stopping threshold");
   CHECK(std::string(to_string(StopReason::kPatience)) == "patience");
 }
+
+}  // namespace early_stopping_test

@@ -17,6 +17,8 @@
 #include "regtorch/stopping/early_stopping.hpp"
 #include "regtorch/training/model_checkpoint.hpp"
 
+namespace bad_input_test {
+
 namespace fs = std::filesystem;
 using namespace regtorch::testing;
 using rt::ModelCheckpoint;
@@ -295,3 +297,5 @@ TEST_CASE("a callback that throws in the middle of an epoch", "[training]") {
   CHECK(equal(ToyFit::weights_in(folder.path / "best.pt"), score.weights[1]));
   CHECK_FALSE(equal(weights_of(*fit.model), score.weights[1]));  // some steps further
 }
+
+}  // namespace bad_input_test

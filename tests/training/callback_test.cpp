@@ -3,6 +3,8 @@
 #include "catch.hpp"
 #include "regtorch/stopping/early_stopping.hpp"
 
+namespace callback_test {
+
 // What must not compile is in tests/compile_fail.
 
 namespace {
@@ -38,3 +40,5 @@ TEST_CASE("hooks are found in classes, overloads, templates and bases", "[traini
   CHECK(restores_weights<Restoring>());
   CHECK_FALSE(restores_weights<OneHook>());
 }
+
+}  // namespace callback_test

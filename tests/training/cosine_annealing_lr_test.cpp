@@ -5,6 +5,8 @@
 #include "catch.hpp"
 #include "schedules.hpp"
 
+namespace cosine_annealing_lr_test {
+
 using regtorch::testing::check_run;
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
@@ -88,3 +90,5 @@ TEST_CASE("CosineAnnealingLR wants sensible options", "[training]") {
   CHECK(contains(message(Options(5).warmup_start_factor(NAN)), "got nan"));
   CHECK(rates_of(optimizer) == std::vector<double>{0.1});
 }
+
+}  // namespace cosine_annealing_lr_test

@@ -6,6 +6,8 @@
 #include "catch.hpp"
 #include "toy.hpp"
 
+namespace evaluate_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 using regtorch::testing::toy_batches;
@@ -78,3 +80,5 @@ TEST_CASE("evaluate says what is wrong with the data", "[training]") {
   CHECK(contains(error_of([&] { rt::evaluate(model, bad, criterion); }),
                  "Target 2 is out of bounds"));
 }
+
+}  // namespace evaluate_test

@@ -9,6 +9,8 @@
 
 #include "catch.hpp"
 
+namespace file_name_pattern_test {
+
 using regtorch::detail::FileNamePattern;
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
@@ -180,3 +182,5 @@ TEST_CASE("a bad pattern is an error that says where", "[training]") {
         "file name pattern: wanted no zero byte, with which the system ends paths, got 'a");
   CHECK_THROWS_AS(FileNamePattern("{"), c10::ValueError);
 }
+
+}  // namespace file_name_pattern_test

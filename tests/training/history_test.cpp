@@ -4,6 +4,8 @@
 
 #include "catch.hpp"
 
+namespace history_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 
@@ -16,3 +18,5 @@ TEST_CASE("a history gives one metric over all epochs", "[training]") {
   CHECK(history.metric("loss") == std::vector<double>{10, 20, 30});
   CHECK(contains(error_of([&] { (void)history.metric("val_loss"); }), "[loss], got 'val_loss'"));
 }
+
+}  // namespace history_test

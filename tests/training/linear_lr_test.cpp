@@ -3,6 +3,8 @@
 #include "catch.hpp"
 #include "schedules.hpp"
 
+namespace linear_lr_test {
+
 using regtorch::testing::check_run;
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
@@ -53,3 +55,5 @@ TEST_CASE("LinearLR wants sensible options", "[training]") {
   CHECK(contains(message(Options().total_iters(0)), "wanted a total_iters of at least 1, got 0"));
   CHECK(rates_of(optimizer) == std::vector<double>{0.1});
 }
+
+}  // namespace linear_lr_test

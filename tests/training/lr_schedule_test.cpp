@@ -5,6 +5,8 @@
 #include "schedules.hpp"
 #include "temporary_folder.hpp"
 
+namespace lr_schedule_test {
+
 using regtorch::testing::check_run;
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
@@ -233,3 +235,5 @@ TEST_CASE("without a momentum function the momentum is left alone", "[training]"
   schedule.step();
   CHECK(options.momentum() == 0.77);
 }
+
+}  // namespace lr_schedule_test

@@ -19,6 +19,8 @@
 #include "regtorch/models/channels_last.hpp"
 #include "regtorch/stopping/early_stopping.hpp"
 
+namespace model_checkpoint_test {
+
 namespace fs = std::filesystem;
 using namespace regtorch::testing;
 using rt::ModelCheckpoint;
@@ -464,3 +466,5 @@ TEST_CASE("weights in bfloat16 and channels_last are saved bit for bit", "[train
   CHECK(equal(weights_of(*loaded), weights_of(*model)));
   CHECK(loaded->parameters()[0].scalar_type() == torch::kBFloat16);
 }
+
+}  // namespace model_checkpoint_test

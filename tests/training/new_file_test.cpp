@@ -16,6 +16,8 @@
 #include "catch.hpp"
 #include "temporary_folder.hpp"
 
+namespace new_file_test {
+
 namespace fs = std::filesystem;
 using regtorch::detail::FileIdentity;
 using regtorch::detail::NewFile;
@@ -166,3 +168,5 @@ TEST_CASE("of several that want one name at once, one gets it", "[training]") {
   CHECK(taken == kNames);
   CHECK(files_in(folder.path) == kNames);
 }
+
+}  // namespace new_file_test

@@ -5,6 +5,8 @@
 #include "catch.hpp"
 #include "schedules.hpp"
 
+namespace one_cycle_lr_test {
+
 using regtorch::testing::check_run;
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
@@ -177,3 +179,5 @@ TEST_CASE("OneCycleLR wants sensible options", "[training]") {
                  "wanted a final_div_factor above 0, got -1"));
   CHECK(rates_of(optimizer) == Rates{0.1});
 }
+
+}  // namespace one_cycle_lr_test

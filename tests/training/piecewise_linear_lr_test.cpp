@@ -3,6 +3,8 @@
 #include "catch.hpp"
 #include "schedules.hpp"
 
+namespace piecewise_linear_lr_test {
+
 using regtorch::testing::check_run;
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
@@ -59,3 +61,5 @@ TEST_CASE("PiecewiseLinearLR wants points in order", "[training]") {
   CHECK(contains(message({{0, 1}, {3, INFINITY}}), "got inf"));
   CHECK(rates_of(optimizer) == std::vector<double>{0.1});
 }
+
+}  // namespace piecewise_linear_lr_test

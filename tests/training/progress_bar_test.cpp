@@ -23,6 +23,8 @@
 #include "progress_state.hpp"
 #include "regtorch/training/callback.hpp"
 
+namespace progress_bar_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 using regtorch::testing::ProgressState;
@@ -533,3 +535,5 @@ TEST_CASE("the bar is of blocks where the locale is UTF-8", "[training]") {
 TEST_CASE("a bar without a file is refused", "[training]") {
   CHECK(contains(error_of([] { ProgressBar bar(nullptr); }), "wanted an open file"));
 }
+
+}  // namespace progress_bar_test

@@ -7,6 +7,8 @@
 #include "catch.hpp"
 #include "progress_state.hpp"
 
+namespace progress_line_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::ProgressState;
 using rt::EpochSeconds;
@@ -180,3 +182,5 @@ TEST_CASE("time left goes by the training rate, then by the epochs so far", "[tr
   CHECK_FALSE(rt::time_left(ProgressState(1, 5, 0, 100, 0).state, 1, {}).has_value());
   CHECK_FALSE(rt::time_left(ProgressState(1, 5, 7, 0, 0).state, 1, {}).has_value());
 }
+
+}  // namespace progress_line_test

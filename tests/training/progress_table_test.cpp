@@ -6,6 +6,8 @@
 #include "catch.hpp"
 #include "progress_state.hpp"
 
+namespace progress_table_test {
+
 using regtorch::testing::ProgressState;
 using rt::ProgressTable;
 
@@ -88,3 +90,5 @@ TEST_CASE("a narrow table leaves columns out", "[training]") {
   CHECK(table_at(5) == "epoch\n 3/51");
   CHECK(table_at(0) == "epoch\n 3/51");  // an epoch is always told
 }
+
+}  // namespace progress_table_test

@@ -7,6 +7,8 @@
 
 #include "catch.hpp"
 
+namespace progress_text_test {
+
 namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 }  // namespace
@@ -102,3 +104,5 @@ TEST_CASE("the important parts stay, in the line's order", "[training]") {
   CHECK(places(parts, -1).empty());
   CHECK(places({}, 9).empty());
 }
+
+}  // namespace progress_text_test

@@ -30,6 +30,8 @@
 #include "regtorch/weights/fused_adam.hpp"
 #include "regtorch/weights/fused_sgd.hpp"
 
+namespace resume_test {
+
 namespace fs = std::filesystem;
 using namespace regtorch::testing;
 
@@ -363,3 +365,5 @@ TEST_CASE("a checkpoint that cannot be written leaves the old one whole", "[trai
                  "wanted a file, got a folder"));
   CHECK(names_in(disk.path()) == std::set<std::string>{"training.pt"});
 }
+
+}  // namespace resume_test

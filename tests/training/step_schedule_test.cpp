@@ -8,6 +8,8 @@
 #include "schedules.hpp"
 #include "toy.hpp"
 
+namespace step_schedule_test {
+
 using regtorch::testing::optimizer_of;
 using regtorch::testing::rates_of;
 using regtorch::testing::toy_batches;
@@ -111,3 +113,5 @@ TEST_CASE("an epoch's schedule does not make the trainer look at every batch", "
   rt::check_callback<rt::ScheduleByEpoch>();
   CHECK_FALSE(on_batch_end_hook::has_name<rt::ScheduleByEpoch>);
 }
+
+}  // namespace step_schedule_test

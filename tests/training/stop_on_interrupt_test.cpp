@@ -11,6 +11,8 @@
 #include "regtorch/training/trainer.hpp"
 #include "toy.hpp"
 
+namespace stop_on_interrupt_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 using regtorch::testing::toy_batches;
@@ -129,3 +131,5 @@ TEST_CASE("there is one StopOnInterrupt at a time", "[training]") {
   const rt::StopOnInterrupt first;
   CHECK(contains(error_of([] { rt::StopOnInterrupt second; }), "wanted one at a time"));
 }
+
+}  // namespace stop_on_interrupt_test

@@ -10,6 +10,8 @@
 #include "regtorch/stopping/early_stopping.hpp"
 #include "toy.hpp"
 
+namespace trainer_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 using regtorch::testing::toy_batches;
@@ -446,3 +448,5 @@ TEST_CASE("EarlyStopping in a fit stops it and restores the best epoch bit for b
   CHECK(again.epochs.size() == 2);
   CHECK(stopper.best_epoch() <= 2);
 }
+
+}  // namespace trainer_test

@@ -9,6 +9,8 @@
 #include "catch.hpp"
 #include "reference.hpp"
 
+namespace color_jitter_test {
+
 using namespace regtorch::testing;
 using rt::transforms::ColorJitter;
 using rt::transforms::ColorJitterOptions;
@@ -178,3 +180,5 @@ TEST_CASE("ColorJitter is not alone: a user's transform may ask for a mean", "[t
   check_pipeline(0x1p-23, step);
   check_pipeline(0x1p-19, crop_step(40, 20), normalize_step(), step, crop_step(11, 3));
 }
+
+}  // namespace color_jitter_test

@@ -5,6 +5,8 @@
 #include "catch.hpp"
 #include "reference.hpp"
 
+namespace cutout_test {
+
 using namespace regtorch::testing;
 using rt::transforms::Cutout;
 using rt::transforms::Pipeline;
@@ -68,3 +70,5 @@ TEST_CASE("Cutout refuses sizes and fills out of range", "[transforms]") {
                  }),
                  "Cutout: wanted a finite fill, got nan for channel 1"));
 }
+
+}  // namespace cutout_test

@@ -9,6 +9,8 @@
 #include "regtorch/transforms/mixing.hpp"
 #include "simt/emulated_kernels.hpp"
 
+namespace mixing_on_device_test {
+
 namespace {
 
 using rt::kernels::ImageBox;
@@ -53,3 +55,5 @@ TEST_CASE("mixing on a device: not of tensors on the CPU", "[transforms]") {
   const rt::testing::EmulatedKernels emulated;
   CHECK_FALSE(rt::transforms::detail::device_mixes(torch::ones({2, 3, 4, 4}), {0.5, {}}));
 }
+
+}  // namespace mixing_on_device_test

@@ -8,6 +8,8 @@
 #include "regtorch/transforms/normalize.hpp"
 #include "regtorch/transforms/pipeline.hpp"
 
+namespace mixing_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 using rt::transforms::CutMix;
@@ -314,3 +316,5 @@ TEST_CASE("MixUp, CutMix: bad input is named", "[transforms]") {
                  }),
                  "CutMix: wanted labels in [0, 10), got -1 at 3"));
 }
+
+}  // namespace mixing_test

@@ -6,6 +6,8 @@
 #include "images.hpp"
 #include "regtorch/transforms/pipeline.hpp"
 
+namespace normalize_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 using regtorch::testing::random_images;
@@ -40,3 +42,5 @@ TEST_CASE("Normalize refuses what it cannot divide by", "[transforms]") {
   CHECK(contains(error({0, 0, 0}, {1, 1, -1}), "got -1 for channel 2"));
   CHECK(contains(error({0, nan, 0}, {1, 1, 1}), "wanted a finite mean, got nan for channel 1"));
 }
+
+}  // namespace normalize_test

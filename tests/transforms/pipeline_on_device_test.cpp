@@ -19,6 +19,8 @@
 #include "regtorch/transforms/random_horizontal_flip.hpp"
 #include "simt/emulated_kernels.hpp"
 
+namespace pipeline_on_device_test {
+
 using namespace rt::transforms;
 using regtorch::testing::random_images;
 
@@ -141,3 +143,5 @@ TEST_CASE("Pipeline: which ones run on a device", "[transforms]") {
   CHECK(Large(fits, {16383, 2000}).possible());
   CHECK_FALSE(Large(fits, {16384, 2000}).possible());
 }
+
+}  // namespace pipeline_on_device_test

@@ -14,6 +14,8 @@
 #include "regtorch/transforms/random_grayscale.hpp"
 #include "regtorch/transforms/random_horizontal_flip.hpp"
 
+namespace pipeline_test {
+
 namespace F = torch::nn::functional;
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
@@ -304,3 +306,5 @@ TEST_CASE("a pipeline says what it wanted and what came", "[transforms]") {
       }),
       "wanted a Contiguous or ChannelsLast result"));
 }
+
+}  // namespace pipeline_test

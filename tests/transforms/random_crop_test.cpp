@@ -7,6 +7,8 @@
 #include "images.hpp"
 #include "regtorch/transforms/pipeline.hpp"
 
+namespace random_crop_test {
+
 namespace F = torch::nn::functional;
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
@@ -87,3 +89,5 @@ TEST_CASE("RandomCrop refuses sizes that do not fit", "[transforms]") {
   CHECK(contains(error_of([&] { Pipeline{RandomCrop(8, 8, PaddingMode::kReflect)}(images, 0); }),
                  "got padding 8 for 8x20"));
 }
+
+}  // namespace random_crop_test

@@ -7,6 +7,8 @@
 #include "catch.hpp"
 #include "reference.hpp"
 
+namespace random_erasing_test {
+
 using namespace regtorch::testing;
 using rt::transforms::Pipeline;
 using rt::transforms::RandomErasing;
@@ -185,3 +187,5 @@ TEST_CASE("RandomErasing refuses options out of range", "[transforms]") {
   CHECK(contains(error(RandomErasingOptions().fill({0, 0, inf})),
                  "RandomErasing: wanted a finite fill, got inf for channel 2"));
 }
+
+}  // namespace random_erasing_test

@@ -5,6 +5,8 @@
 #include "catch.hpp"
 #include "reference.hpp"
 
+namespace random_grayscale_test {
+
 using namespace regtorch::testing;
 using rt::transforms::Pipeline;
 using rt::transforms::RandomGrayscale;
@@ -50,3 +52,5 @@ TEST_CASE("RandomGrayscale refuses what is no probability", "[transforms]") {
   CHECK(contains(error_of([] { RandomGrayscale(1.5); }), "got 1.5"));
   CHECK(contains(error_of([] { RandomGrayscale(std::nan("")); }), "got nan"));
 }
+
+}  // namespace random_grayscale_test

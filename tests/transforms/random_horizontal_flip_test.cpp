@@ -6,6 +6,8 @@
 #include "images.hpp"
 #include "regtorch/transforms/pipeline.hpp"
 
+namespace random_horizontal_flip_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 using regtorch::testing::random_images;
@@ -36,3 +38,5 @@ TEST_CASE("RandomHorizontalFlip refuses what is no probability", "[transforms]")
   CHECK(contains(error_of([] { RandomHorizontalFlip(1.5); }), "got 1.5"));
   CHECK(contains(error_of([] { RandomHorizontalFlip(std::nan("")); }), "got nan"));
 }
+
+}  // namespace random_horizontal_flip_test

@@ -5,6 +5,8 @@
 
 #include "catch.hpp"
 
+namespace clip_grad_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 using regtorch::testing::Threads;
@@ -143,3 +145,5 @@ TEST_CASE("clip_grad_value_ clamps each element", "[weights]") {
     }
   }
 }
+
+}  // namespace clip_grad_test

@@ -7,6 +7,8 @@
 
 #include "catch.hpp"
 
+namespace decay_groups_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 
@@ -402,3 +404,5 @@ TEST_CASE("with_decay_groups says what is wrong", "[weights]") {
   CHECK(contains(error_of([&] { rt::with_decay_groups<SGD>(*model, SGDOptions(0.1)); }),
                  "wanted a module with a trainable parameter, got none among its 2"));
 }
+
+}  // namespace decay_groups_test

@@ -13,6 +13,8 @@
 #include "regtorch/weights/penalties.hpp"
 #include "simt/emulated_kernels.hpp"
 
+namespace device_norms_test {
+
 namespace {
 
 using rt::kernels::PenaltyRule;
@@ -119,3 +121,5 @@ TEST_CASE("which tensors one call of a device kernel takes", "[weights]") {
   CHECK_FALSE(are_dense_on_device_and_apart({on_device(x.to(torch::kDouble))}));
   CHECK_FALSE(rt::detail::are_dense_and_apart({on_device(x)}));
 }
+
+}  // namespace device_norms_test

@@ -6,6 +6,8 @@
 #include "catch.hpp"
 #include "regtorch/kernels/sgd_rule.hpp"
 
+namespace device_steps_test {
+
 using rt::kernels::SgdRule;
 using rt::kernels::StepArrays;
 
@@ -44,3 +46,5 @@ TEST_CASE("DeviceSteps joins parameters of one device and one rule", "[weights]"
   CHECK((calls[2].device == 1 && calls[2].rate == 0.1));
   CHECK(calls[2].sizes == std::vector<std::int64_t>{3});
 }
+
+}  // namespace device_steps_test

@@ -14,6 +14,8 @@
 #include "regtorch/weights/fused_sgd.hpp"
 #include "simt/emulated_kernels.hpp"
 
+namespace fused_optimizer_device_test {
+
 using rt::testing::EmulatedKernels;
 using rt::testing::on_device;
 using torch::optim::AdamOptions;
@@ -132,3 +134,5 @@ TEST_CASE("FusedSGD without momentum steps a device's parameters without any sta
   CHECK(memory.equal(torch::full({40}, 0.5)));
   CHECK(fused.state().empty());
 }
+
+}  // namespace fused_optimizer_device_test

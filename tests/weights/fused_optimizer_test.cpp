@@ -15,6 +15,8 @@
 #include "regtorch/weights/fused_adamw.hpp"
 #include "regtorch/weights/fused_sgd.hpp"
 
+namespace fused_optimizer_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 using regtorch::testing::Threads;
@@ -464,3 +466,5 @@ TEST_CASE("fused optimizers make torch::optim's errors", "[weights]") {
   CHECK(adam.param_groups()[0].params()[0].is_same(w));
   CHECK(w.equal(torch::ones({4, 3})));
 }
+
+}  // namespace fused_optimizer_test

@@ -6,6 +6,8 @@
 
 #include "catch.hpp"
 
+namespace max_norm_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 using regtorch::testing::Threads;
@@ -179,3 +181,5 @@ TEST_CASE("max_norm_ says what is wrong and changes nothing", "[weights]") {
                  "wanted parameters of two or more dimensions, got Float [4] on cpu"));
   CHECK(w.equal(torch::full({2, 2}, 3.0)));
 }
+
+}  // namespace max_norm_test

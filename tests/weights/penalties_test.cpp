@@ -8,6 +8,8 @@
 
 #include "catch.hpp"
 
+namespace penalties_test {
+
 using regtorch::testing::contains;
 using regtorch::testing::error_of;
 using regtorch::testing::Threads;
@@ -281,3 +283,5 @@ TEST_CASE("penalties say what is wrong", "[weights]") {
                  "wanted a trainable parameter that the filter keeps, got none among the module's "
                  "2"));
 }
+
+}  // namespace penalties_test
