@@ -3,8 +3,8 @@
 #
 #   ./bootstrap.sh [--dev] [--cuda] [--index-url URL]
 #
-#   --dev            also what .ci/run checks with: the formatter, lintian, doxygen, and clang for the
-#                    fuzz targets
+#   --dev            also what .ci/run checks with: the formatter, lintian, doxygen, gcovr, and clang
+#                    for the fuzz targets and its own opinion of our headers
 #   --cuda           also a LibTorch with CUDA (5.5 GB), into .venv-cuda, which the presets cuda and
 #                    cuda-bench build with; the CUDA toolkit itself, with nvcc, must be there
 #   --index-url URL  passed to pip, for those who want another build of LibTorch (the CPU-only one,
@@ -40,7 +40,8 @@ done
 # ---- Debian packages. ----
 packages=(g++ cmake ninja-build ccache git python3-venv catch2 libbenchmark-dev libcli11-dev)
 if $dev; then
-  packages+=(clang-format-16 binutils lintian doxygen clang-16 libclang-rt-16-dev nlohmann-json3-dev)
+  packages+=(clang-format-16 clang-tidy-16 binutils lintian doxygen gcovr
+             clang-16 libclang-rt-16-dev libomp-16-dev nlohmann-json3-dev)
 fi
 missing=()
 for package in "${packages[@]}"; do
