@@ -3,6 +3,7 @@
 /// Everything but the CUDA component. Each header also works alone.
 
 #include "regtorch/core/autocast.hpp"
+#include "regtorch/core/call_keys.hpp"
 #include "regtorch/core/check.hpp"
 #include "regtorch/core/cpu_memory_cache.hpp"
 #include "regtorch/core/dense_arrays.hpp"

@@ -79,12 +79,11 @@ TensorDict early_stops(const TensorDict& in, const Words& words) {
   const torch::Tensor values = in["values"].contiguous();
   const auto* value = values.const_data_ptr<double>();
   std::vector<std::int64_t> out;
-  torch::nn::Linear model(1, 1);  // of which nothing is kept
   for (std::int64_t run = 0; run < values.size(0); ++run) {
     EarlyStopping stopper(options);
     std::int64_t stopped = 0;
     for (std::int64_t epoch = 1; epoch <= values.size(1) && stopped == 0; ++epoch) {
-      stopped = stopper.step(value[run * values.size(1) + epoch - 1], *model) ? epoch : 0;
+      stopped = stopper.step(value[run * values.size(1) + epoch - 1]) ? epoch : 0;
     }
     out.push_back(stopped);
     out.push_back(stopper.best_epoch());

@@ -35,8 +35,8 @@ inline std::vector<double> rates_of(const torch::optim::Optimizer& optimizer) {
 inline void go_to(LRSchedule& schedule, std::int64_t step,
                   const std::vector<double>& initial_rates) {
   TensorDict state;
-  state.insert("last_step", torch::tensor(step));
-  state.insert("initial_rates", torch::tensor(initial_rates, torch::kDouble));
+  state.insert("last_step", detail::to_tensor(std::vector{step}));
+  state.insert("initial_rates", detail::to_tensor(initial_rates));
   schedule.load_state_dict(state);
 }
 

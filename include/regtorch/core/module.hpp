@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -20,6 +21,18 @@ torch::nn::Module& module_of(const Model& model) {
     return *model;
   }
 }
+
+namespace detail {
+
+/// Whether module_of(holder) is there.
+template <class T>
+concept HoldsModule = requires(const T& holder) {
+  { *holder.ptr() } -> std::convertible_to<torch::nn::Module&>;
+} || requires(const T& holder) {
+  { *holder } -> std::convertible_to<torch::nn::Module&>;
+};
+
+}  // namespace detail
 
 /// The model's output for `input`.
 template <class Model>

@@ -39,6 +39,15 @@ inline at::Tensor to_tensor(std::string_view text) {
   return vector_tensor<char>({text.data(), text.size()}, at::kByte);
 }
 
+/// uint8 [n]: each text ended by a zero byte, so none may hold one.
+inline at::Tensor to_tensor(const std::vector<std::string>& texts) {
+  std::string all;
+  for (const auto& text : texts) {
+    all += text + '\0';
+  }
+  return to_tensor(all);
+}
+
 /// Whether something may have been counted so often, and counting may go on.
 inline bool is_count(std::int64_t value) { return 0 <= value && value <= std::int64_t{1} << 62; }
 
@@ -70,6 +79,19 @@ class StateReader {
   std::string text(const std::string& name) const {
     const auto bytes = values<char>(name, at::kByte, std::nullopt);
     return {bytes.begin(), bytes.end()};
+  }
+
+  std::vector<std::string> texts(const std::string& name, std::size_t count) const {
+    const std::string all = text(name);
+    std::vector<std::string> texts;
+    for (std::size_t begin = 0; begin < all.size();) {
+      const std::size_t end = std::min(all.find('\0', begin), all.size());
+      texts.push_back(all.substr(begin, end - begin));
+      begin = end + 1;
+    }
+    TORCH_CHECK(texts.size() == count, who_, ": wanted ", count, " texts in the entry ", name,
+                ", got ", texts.size());
+    return texts;
   }
 
   const at::Tensor& tensor(const std::string& name) const {

@@ -66,6 +66,11 @@ inline void flush_folder_of(const std::filesystem::path& path) {
   }
 }
 
+/// For messages about a path where a file is wanted.
+inline const char* describe_non_file(bool is_folder) {
+  return is_folder ? "a folder" : "a device or the like";
+}
+
 }  // namespace detail
 
 /// Writes a file so that whoever looks, at any moment and after any crash, finds the old contents
@@ -85,7 +90,7 @@ inline void write_file(const std::filesystem::path& path, std::string_view conte
   struct stat old {};
   const bool replaces = ::stat(place.c_str(), &old) == 0;
   TORCH_CHECK(!replaces || S_ISREG(old.st_mode), "could not write ", path.string(),
-              ": wanted a file, got ", S_ISDIR(old.st_mode) ? "a folder" : "a device or the like");
+              ": wanted a file, got ", detail::describe_non_file(S_ISDIR(old.st_mode)));
 
   // What replaces a private file must not be public for a moment.
   const auto made = detail::create_new_file(detail::folder_of(place), replaces ? 0600 : 0666);

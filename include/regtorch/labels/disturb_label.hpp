@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <optional>
 #include <ostream>
-#include <vector>
 
 #include <ATen/Dispatch.h>
 #include <ATen/core/Tensor.h>
@@ -16,11 +15,11 @@
 #include <torch/nn/cloneable.h>
 #include <torch/nn/pimpl.h>
 
+#include "regtorch/core/call_keys.hpp"
 #include "regtorch/core/check.hpp"
 #include "regtorch/core/device_memory.hpp"
 #include "regtorch/core/key.hpp"
 #include "regtorch/core/parallel_for.hpp"
-#include "regtorch/core/state_values.hpp"
 #include "regtorch/core/tensor_dict.hpp"
 #include "regtorch/kernels/device_kernels.hpp"
 #include "regtorch/kernels/disturb_label.hpp"
@@ -100,7 +99,8 @@ class DisturbLabelImpl : public torch::nn::Cloneable<DisturbLabelImpl> {
  public:
   /// @throws c10::ValueError if alpha is outside [0, 100], or positive but less than 32 bits can
   ///         express (100 C / 2^32), or num_classes is outside [1, 2^31)
-  explicit DisturbLabelImpl(DisturbLabelOptions options) : options_(options) {
+  explicit DisturbLabelImpl(DisturbLabelOptions options)
+      : options_(options), keys_(options.seed()) {
     const double alpha = options_.alpha();
     const std::int64_t classes = options_.num_classes();
     TORCH_CHECK_VALUE(alpha >= 0 && alpha <= 100,
@@ -143,7 +143,7 @@ class DisturbLabelImpl : public torch::nn::Cloneable<DisturbLabelImpl> {
     if (!is_training() || options_.alpha() == 0) {
       return labels;
     }
-    const kernels::RandomStream stream = next_key().stream(Purpose::kDisturbLabel);
+    const kernels::RandomStream stream = keys_.next().stream(Purpose::kDisturbLabel);
     if (labels.is_cpu()) {
       const at::Tensor in = labels.contiguous();
       at::Tensor out = at::empty_like(in);
@@ -170,23 +170,12 @@ class DisturbLabelImpl : public torch::nn::Cloneable<DisturbLabelImpl> {
   const DisturbLabelOptions& options() const { return options_; }
 
   /// "calls", int64 [1]: how many calls drew from the seed given, for a checkpoint.
-  TensorDict state_dict() const {
-    TensorDict state;
-    state.insert("calls", detail::to_tensor(std::vector{static_cast<std::int64_t>(calls_)}));
-    return state;
-  }
+  TensorDict state_dict() const { return keys_.state_dict(); }
   /// Goes on with the call at which state_dict() was called.
   /// @throws c10::Error, with nothing changed, if `state` is not what that gives
-  void load_state_dict(const TensorDict& state) {
-    calls_ = static_cast<std::uint64_t>(
-        detail::StateReader("DisturbLabel", state).counts("calls", 1)[0]);
-  }
+  void load_state_dict(const TensorDict& state) { keys_.load_state_dict("DisturbLabel", state); }
 
  private:
-  Key next_key() {
-    return options_.seed().has_value() ? Key{*options_.seed(), calls_++} : Key{seed_or_draw({}), 0};
-  }
-
   /// Disturbs `in`, contiguous on the CPU, into `out`; the first place of an invalid label, or -1.
   std::int64_t disturb(const at::Tensor& in, at::Tensor& out, kernels::RandomStream stream) const {
     // 16,384 labels take about 10 us: worth a thread's wake-up.
@@ -212,7 +201,7 @@ class DisturbLabelImpl : public torch::nn::Cloneable<DisturbLabelImpl> {
 
   DisturbLabelOptions options_;
   kernels::DisturbRule rule_;
-  std::uint64_t calls_ = 0;  // that drew from the seed given
+  detail::CallKeys keys_;
 };
 
 TORCH_MODULE(DisturbLabel);

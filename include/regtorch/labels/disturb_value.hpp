@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <optional>
 #include <ostream>
-#include <vector>
 
 #include <ATen/Dispatch.h>
 #include <ATen/TensorOperators.h>
@@ -16,11 +15,11 @@
 #include <torch/nn/cloneable.h>
 #include <torch/nn/pimpl.h>
 
+#include "regtorch/core/call_keys.hpp"
 #include "regtorch/core/check.hpp"
 #include "regtorch/core/device_memory.hpp"
 #include "regtorch/core/key.hpp"
 #include "regtorch/core/parallel_for.hpp"
-#include "regtorch/core/state_values.hpp"
 #include "regtorch/core/tensor_dict.hpp"
 #include "regtorch/kernels/device_kernels.hpp"
 #include "regtorch/kernels/disturb_value.hpp"
@@ -76,7 +75,8 @@ inline at::Tensor disturbed_on_device(const at::Tensor& targets, std::uint64_t y
 class DisturbValueImpl : public torch::nn::Cloneable<DisturbValueImpl> {
  public:
   /// @throws c10::ValueError if alpha is outside [0, 100], or sigma is negative or not finite
-  explicit DisturbValueImpl(DisturbValueOptions options) : options_(options) {
+  explicit DisturbValueImpl(DisturbValueOptions options)
+      : options_(options), keys_(options.seed()) {
     const double alpha = options_.alpha();
     const double sigma = options_.sigma();
     TORCH_CHECK_VALUE(alpha >= 0 && alpha <= 100,
@@ -110,7 +110,7 @@ class DisturbValueImpl : public torch::nn::Cloneable<DisturbValueImpl> {
     if (!is_training() || options_.alpha() == 0 || options_.sigma() == 0) {
       return targets;
     }
-    const kernels::RandomStream stream = next_key().stream(Purpose::kDisturbValue);
+    const kernels::RandomStream stream = keys_.next().stream(Purpose::kDisturbValue);
     if (!(at::GradMode::is_enabled() && targets.requires_grad())) {
       if (targets.is_cpu()) {
         return disturb(targets.contiguous(), stream);
@@ -132,23 +132,12 @@ class DisturbValueImpl : public torch::nn::Cloneable<DisturbValueImpl> {
   const DisturbValueOptions& options() const { return options_; }
 
   /// "calls", int64 [1]: how many calls drew from the seed given, for a checkpoint.
-  TensorDict state_dict() const {
-    TensorDict state;
-    state.insert("calls", detail::to_tensor(std::vector{static_cast<std::int64_t>(calls_)}));
-    return state;
-  }
+  TensorDict state_dict() const { return keys_.state_dict(); }
   /// Goes on with the call at which state_dict() was called.
   /// @throws c10::Error, with nothing changed, if `state` is not what that gives
-  void load_state_dict(const TensorDict& state) {
-    calls_ = static_cast<std::uint64_t>(
-        detail::StateReader("DisturbValue", state).counts("calls", 1)[0]);
-  }
+  void load_state_dict(const TensorDict& state) { keys_.load_state_dict("DisturbValue", state); }
 
  private:
-  Key next_key() {
-    return options_.seed().has_value() ? Key{*options_.seed(), calls_++} : Key{seed_or_draw({}), 0};
-  }
-
   /// `in`, contiguous on the CPU, disturbed.
   at::Tensor disturb(const at::Tensor& in, kernels::RandomStream stream) const {
     // 2,048 elements take from 5 us (alpha 0) to 80 us (alpha 100): worth a thread's wake-up.
@@ -168,7 +157,7 @@ class DisturbValueImpl : public torch::nn::Cloneable<DisturbValueImpl> {
   }
 
   DisturbValueOptions options_;
-  std::uint64_t calls_ = 0;  // that drew from the seed given
+  detail::CallKeys keys_;
 };
 
 TORCH_MODULE(DisturbValue);

@@ -51,9 +51,9 @@ class EarlyStopping {
   }
 
   /// One check, after an epoch: true if training should stop. If it should, and the best weights
-  /// @param model  whose weights are kept or put back
   /// are kept, they are put back at once; the last ones stay obtainable by restore_last.
   /// @param value  the epoch's validation loss, or whatever is monitored
+  /// @param model  whose weights are kept or put back
   bool step(double value, torch::nn::Module& model) {
     const bool stop = check(value, state_.epoch + 1, &model);
     if (stop && options_.restore_best_weights() && has_best()) {
@@ -174,7 +174,8 @@ class EarlyStopping {
     }
     ++state_.waited;
     if (std::isfinite(value) && beats(value, state_.best)) {
-      if (options_.restore_best_weights()) {
+      // Without a model this option is off; g++ cannot know, and would warn of a null pointer.
+      if (options_.restore_best_weights() && model != nullptr) {
         state_.best_weights.capture(*model);
       }
       state_.best = value;

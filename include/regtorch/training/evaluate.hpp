@@ -58,7 +58,7 @@ class EvaluationSums {
   /// @throws c10::Error, with nothing changed, if `state` is not what state_dict() gives
   void load_state_dict(const TensorDict& state) {
     const StateReader reader("EvaluationSums", state);
-    const auto counts = reader.integers("counts", 2);
+    const auto counts = reader.counts("counts", 2);
     loss_ = at::scalar_tensor(reader.doubles("loss", 1)[0], at::kDouble);
     correct_ = at::scalar_tensor(counts[0], at::kLong);
     samples_ = counts[1];

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -15,6 +14,7 @@
 #include <torch/optim/optimizer.h>
 
 #include "regtorch/core/generator_state.hpp"
+#include "regtorch/core/module.hpp"
 #include "regtorch/core/state_values.hpp"
 #include "regtorch/core/stateful.hpp"
 #include "regtorch/core/tensor_dict.hpp"
@@ -25,20 +25,6 @@
 #include "regtorch/training/optimizer_state.hpp"
 
 namespace regtorch::detail {
-
-/// Calls `act` with the module of a criterion that is one.
-template <class Criterion, class Act>
-void with_module_of(Criterion& criterion, const Act& act) {
-  if constexpr (requires {
-                  { *criterion.ptr() } -> std::convertible_to<torch::nn::Module&>;
-                }) {
-    act(static_cast<torch::nn::Module&>(*criterion.ptr()));
-  } else if constexpr (requires {
-                         { *criterion } -> std::convertible_to<torch::nn::Module&>;
-                       }) {
-    act(static_cast<torch::nn::Module&>(*criterion));
-  }
-}
 
 /// All that takes part in a fit and has a state, by reference.
 template <class Criterion, class Batches, class Validation, class... Callbacks>
@@ -65,9 +51,9 @@ class FitParts {
     all.insert("groups", to_tensor(group_sizes()));
     all.insert("callbacks", to_tensor(std::vector{kCallbacks}));
     insert_part(all, "model.", state_dict_of(model_));
-    with_module_of(criterion_, [&](const torch::nn::Module& module) {
-      insert_part(all, "criterion.", state_dict_of(module));
-    });
+    if constexpr (HoldsModule<Criterion>) {
+      insert_part(all, "criterion.", state_dict_of(module_of(criterion_)));
+    }
     if (disturb_labels_.has_value()) {
       insert_part(all, "disturb_labels.", disturb_labels_->state_dict());
     }
@@ -104,9 +90,9 @@ class FitParts {
   void load(const TensorDict& all) const {
     const StateReader reader("Trainer", all);
     load_state_dict(model_, part_of(all, "model."));
-    with_module_of(criterion_, [&](torch::nn::Module& module) {
-      load_state_dict(module, part_of(all, "criterion."));
-    });
+    if constexpr (HoldsModule<Criterion>) {
+      load_state_dict(module_of(criterion_), part_of(all, "criterion."));
+    }
     if (disturb_labels_.has_value()) {
       disturb_labels_->load_state_dict(part_of(all, "disturb_labels."));
     }

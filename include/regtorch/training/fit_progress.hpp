@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -21,12 +20,12 @@ namespace regtorch::detail {
 /// float64 [n]: a line for each metric of each epoch.
 inline TensorDict to_tensors(const History& history) {
   std::vector<std::int64_t> epochs;
-  std::string names;
+  std::vector<std::string> names;
   std::vector<double> values;
   for (const auto& epoch : history.epochs) {
     for (const auto& [name, value] : epoch.metrics) {
       epochs.push_back(epoch.epoch);
-      names += name + '\0';
+      names.push_back(name);
       values.push_back(value);
     }
   }
@@ -42,16 +41,13 @@ inline History history_of(const TensorDict& tensors) {
   const StateReader reader("Trainer", tensors);
   const auto epochs = reader.integers("history.epochs");
   const auto values = reader.doubles("history.values", epochs.size());
-  std::istringstream names(reader.text("history.names"));
+  const auto names = reader.texts("history.names", epochs.size());
   History history;
   for (std::size_t i = 0; i < epochs.size(); ++i) {
-    std::string name;
-    TORCH_CHECK(std::getline(names, name, '\0'), "Trainer: wanted ", epochs.size(),
-                " names in the entry history.names, got ", i);
     if (history.epochs.empty() || history.epochs.back().epoch != epochs[i]) {
       history.epochs.push_back({epochs[i], {}});
     }
-    history.epochs.back().metrics.set(name, values[i]);
+    history.epochs.back().metrics.set(names[i], values[i]);
   }
   return history;
 }

@@ -4,11 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <sstream>
 #include <string>
 #include <vector>
-
-#include <c10/util/Exception.h>
 
 #include "regtorch/core/state_values.hpp"
 #include "regtorch/core/tensor_dict.hpp"
@@ -27,12 +24,12 @@ struct KeptFile {
 /// "paths", uint8, each ended by a 0; "epochs", int64 [k]; "values", float64 [k]; "files", int64
 /// [5k].
 inline TensorDict to_tensors(const std::vector<KeptFile>& kept) {
-  std::string paths;
+  std::vector<std::string> paths;
   std::vector<std::int64_t> epochs;
   std::vector<double> values;
   std::vector<std::int64_t> files;
   for (const auto& file : kept) {
-    paths += file.path.string() + '\0';
+    paths.push_back(file.path.string());
     epochs.push_back(file.epoch);
     values.push_back(file.value);
     files.insert(files.end(), file.identity.numbers().begin(), file.identity.numbers().end());
@@ -51,13 +48,7 @@ inline std::vector<KeptFile> kept_files_of(const TensorDict& state) {
   const auto epochs = reader.integers("epochs");
   const auto values = reader.doubles("values", epochs.size());
   const auto files = reader.integers("files", 5 * epochs.size());
-  std::vector<std::string> paths;
-  std::istringstream text(reader.text("paths"));
-  for (std::string path; std::getline(text, path, '\0');) {
-    paths.push_back(path);
-  }
-  TORCH_CHECK(paths.size() == epochs.size(), "ModelCheckpoint: wanted ", epochs.size(),
-              " paths in the entry paths, got ", paths.size());
+  const auto paths = reader.texts("paths", epochs.size());
   std::vector<KeptFile> kept;
   for (std::size_t i = 0; i < paths.size(); ++i) {
     FileIdentity::Numbers numbers;

@@ -10,9 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include <ATen/core/Tensor.h>
-#include <ATen/ops/scalar_tensor.h>
-#include <ATen/ops/tensor.h>
 #include <c10/util/Exception.h>
 #include <c10/util/Type.h>
 #include <torch/optim/adam.h>
@@ -21,7 +18,7 @@
 #include <torch/optim/schedulers/lr_scheduler.h>
 #include <torch/optim/sgd.h>
 
-#include "regtorch/core/check.hpp"
+#include "regtorch/core/state_values.hpp"
 #include "regtorch/core/tensor_dict.hpp"
 
 namespace regtorch {
@@ -95,11 +92,11 @@ class LRSchedule : public torch::optim::LRScheduler {
   /// How many steps were taken: the number of the step whose rates the optimizer has.
   std::int64_t last_step() const { return step_count_; }
 
-  /// "last_step", int64 []; "initial_rates", float64 [groups], the rates that it goes by.
+  /// "last_step", int64 [1]; "initial_rates", float64 [groups], the rates that it goes by.
   TensorDict state_dict() const {
     TensorDict state;
-    state.insert("last_step", at::scalar_tensor(last_step(), at::kLong));
-    state.insert("initial_rates", at::tensor(initial_rates_, at::kDouble));
+    state.insert("last_step", detail::to_tensor(std::vector{last_step()}));
+    state.insert("initial_rates", detail::to_tensor(initial_rates_));
     return state;
   }
 
@@ -108,19 +105,12 @@ class LRSchedule : public torch::optim::LRScheduler {
   /// @throws c10::Error if `state` has other entries, or of another type or shape; c10::ValueError
   ///         if last_step is not in 0 to 2^32 - 1; and what the constructor throws
   void load_state_dict(const TensorDict& state) {
-    const auto* step = state.find("last_step");
-    const auto* rates = state.find("initial_rates");
-    TORCH_CHECK(state.size() == 2 && step != nullptr && rates != nullptr,
-                "LRSchedule: wanted the entries last_step and initial_rates, got ", state.size(),
-                " entries: ", state.keys());
-    TORCH_CHECK(step->scalar_type() == at::kLong && step->dim() == 0 &&
-                    rates->scalar_type() == at::kDouble && rates->dim() == 1,
-                "LRSchedule: wanted last_step of type Long (int64) and shape [], and initial_rates "
-                "of type Double (float64) and shape [groups], got ",
-                describe(*step), " and ", describe(*rates));
-    const at::Tensor values = rates->cpu().contiguous();
-    const auto* first = values.const_data_ptr<double>();
-    go_to(step->item<std::int64_t>(), {first, first + values.numel()});
+    const detail::StateReader reader("LRSchedule", state);
+    const auto step = reader.integers("last_step", 1)[0];
+    auto rates = reader.doubles("initial_rates");
+    TORCH_CHECK(state.size() == 2,
+                "LRSchedule: wanted the entries last_step and initial_rates, got ", state.keys());
+    go_to(step, std::move(rates));
   }
 
  private:

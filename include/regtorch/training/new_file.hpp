@@ -123,7 +123,7 @@ inline void check_can_write(const char* who, const std::filesystem::path& path, 
   TORCH_CHECK(!replaces || type == std::filesystem::file_type::regular ||
                   type == std::filesystem::file_type::not_found,
               who, ": wanted a file as ", path.string(), ", got ",
-              type == std::filesystem::file_type::directory ? "a folder" : "a device or the like");
+              describe_non_file(type == std::filesystem::file_type::directory));
 }
 
 }  // namespace regtorch::detail
