@@ -3,73 +3,31 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <limits>
-#include <string>
-#include <vector>
 
 #include <ATen/ops/empty.h>
 
 #include "fuzz.hpp"
 #include "regtorch/stopping/early_stopping.hpp"
+#include "states.hpp"
 
 using regtorch::TensorDict;
+using regtorch::testing::any_tensors;
 using regtorch::testing::require;
+using regtorch::testing::same;
+using regtorch::testing::some_integers;
 using regtorch::testing::succeeds;
 
 namespace {
 
-at::Tensor any_tensor(FuzzedDataProvider& input) {
-  std::vector<std::int64_t> sizes(input.ConsumeIntegralInRange<std::size_t>(0, 3));
-  for (auto& size : sizes) {
-    size = input.ConsumeIntegralInRange<std::int64_t>(0, 6);
-  }
-  const auto type = input.PickValueInArray(
-      {at::kDouble, at::kLong, at::kFloat, at::kBFloat16, at::kInt, at::kByte, at::kBool});
-  const auto tensor = at::empty(sizes, type).zero_();
-  // Of a bool no other values are allowed.
-  if (type != at::kBool && tensor.nbytes() > 0) {
-    input.ConsumeData(tensor.mutable_data_ptr(), tensor.nbytes());
-  }
-  return tensor;
-}
-
 TensorDict any_state(FuzzedDataProvider& input) {
-  TensorDict state;
-  while (input.ConsumeBool() && state.size() < 8) {
-    const auto* prefix =
-        input.PickValueInArray({"", "best", "checks", "best_weights.", "last_weights."});
-    const std::string name = prefix + input.ConsumeRandomLengthString(4);
-    if (!state.contains(name)) {
-      state.insert(name, any_tensor(input));
-    }
-  }
-  // What a good state has, or the fuzzer would take long to guess it.
+  TensorDict state = any_tensors(input, {"", "best", "checks", "best_weights.", "last_weights."});
   if (input.ConsumeBool() && !state.contains("best")) {
-    state.insert("best", at::empty({}, at::kDouble).fill_(input.ConsumeFloatingPoint<double>()));
+    state.insert("best", at::empty({1}, at::kDouble).fill_(input.ConsumeFloatingPoint<double>()));
   }
   if (input.ConsumeBool() && !state.contains("checks")) {
-    const auto checks = at::empty({5}, at::kLong);
-    for (int i = 0; i < 5; ++i) {
-      checks.mutable_data_ptr<std::int64_t>()[i] = input.ConsumeBool()
-                                                       ? input.ConsumeIntegral<std::int64_t>()
-                                                       : input.ConsumeIntegral<std::int8_t>();
-    }
-    state.insert("checks", checks);
+    state.insert("checks", some_integers(input, 5));
   }
   return state;
-}
-
-bool same(const TensorDict& a, const TensorDict& b) {
-  bool same = a.keys() == b.keys();
-  for (std::size_t i = 0; same && i < a.size(); ++i) {
-    const auto x = a[i].value().contiguous();
-    const auto y = b[i].value().contiguous();
-    same =
-        x.scalar_type() == y.scalar_type() && x.sizes() == y.sizes() &&
-        (x.nbytes() == 0 || std::memcmp(x.const_data_ptr(), y.const_data_ptr(), x.nbytes()) == 0);
-  }
-  return same;
 }
 
 }  // namespace
