@@ -150,6 +150,7 @@
 #include "regtorch/training/trainer_options.hpp"
 #include "regtorch/training/training_checkpoint_options.hpp"
 #include "regtorch/training/training_state.hpp"
+#include "regtorch/transforms/alternating_flip.hpp"
 #include "regtorch/transforms/color_jitter.hpp"
 #include "regtorch/transforms/cutmix.hpp"
 #include "regtorch/transforms/cutout.hpp"

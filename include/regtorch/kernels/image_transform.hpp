@@ -90,6 +90,14 @@ class RandomWords {
     return block_[used_++];
   }
 
+  /// Which pass over the data this is.
+  constexpr std::uint32_t pass() const { return stream_.pass; }
+  /// What the transform drew, or will draw, for this image in another pass, from the first word on.
+  /// To be asked before next().
+  constexpr RandomWords in_pass(std::uint32_t pass) const {
+    return {{stream_.seed, pass, stream_.purpose}, index_};
+  }
+
  private:
   RandomStream stream_;
   std::uint64_t index_;

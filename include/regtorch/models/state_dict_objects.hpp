@@ -104,8 +104,9 @@ class PickledObjects {
         return {dtype.has_storage_class() ? Global::kStorage : Global::kDtype, dtype.dtype};
       }
     }
-    TORCH_CHECK(false, where_, ": names ", module.substr(0, 100), ".", name.substr(0, 100),
-                ", which no state_dict needs");
+    // Not TORCH_CHECK(false, ...), after which g++ -O0 misses a return.
+    C10_THROW_ERROR(Error, c10::str(where_, ": names ", module.substr(0, 100), ".",
+                                    name.substr(0, 100), ", which no state_dict needs"));
   }
 
   /// @param id  ('storage', storage class, key, device, number of elements)
