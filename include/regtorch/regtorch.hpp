@@ -176,6 +176,8 @@
 #include "regtorch/weights/fused_optimizer.hpp"
 #include "regtorch/weights/fused_sgd.hpp"
 #include "regtorch/weights/max_norm.hpp"
+#include "regtorch/weights/muon.hpp"
+#include "regtorch/weights/newton_schulz.hpp"
 #include "regtorch/weights/parameter_groups.hpp"
 #include "regtorch/weights/parameters.hpp"
 #include "regtorch/weights/penalties.hpp"

@@ -16,6 +16,7 @@
 #include "regtorch/weights/fused_adamw.hpp"
 #include "regtorch/weights/fused_sgd.hpp"
 #include "regtorch/weights/max_norm.hpp"
+#include "regtorch/weights/muon.hpp"
 #include "regtorch/weights/parameter_groups.hpp"
 #include "regtorch/weights/penalties.hpp"
 
@@ -48,9 +49,15 @@ Options options_of(const Words& words, std::size_t group) {
   if constexpr (requires { options.momentum(); }) {
     pass("momentum", [&](double x) { options.momentum(x); });
   }
-  if constexpr (requires { options.nesterov(); }) {
+  if constexpr (requires { options.dampening(); }) {
     pass("dampening", [&](double x) { options.dampening(x); });
+  }
+  if constexpr (requires { options.nesterov(); }) {
     pass("nesterov", [&](double x) { options.nesterov(x != 0); });
+  }
+  if constexpr (requires { options.ns_steps(); }) {
+    pass("ns_steps", [&](double x) { options.ns_steps(static_cast<std::int64_t>(x)); });
+    pass("rate", [&](double x) { options.rate(static_cast<MuonRate>(x)); });
   }
   if constexpr (requires { options.centered(); }) {
     pass("alpha", [&](double x) { options.alpha(x); });
@@ -93,6 +100,7 @@ std::unique_ptr<torch::optim::Optimizer> make_optimizer(
       makers{{"FusedAdam", make<FusedAdam, AdamOptions>},
              {"FusedAdamW", make<FusedAdamW, AdamWOptions>},
              {"FusedSGD", make<FusedSGD, SGDOptions>},
+             {"Muon", make<Muon, MuonOptions>},
              {"Adam", make<Adam, AdamOptions>},
              {"AdamW", make<AdamW, AdamWOptions>},
              {"SGD", make<SGD, SGDOptions>},

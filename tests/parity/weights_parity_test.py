@@ -60,6 +60,18 @@ def python_group(parameters, case, group):
     return {"params": parameters, **result}
 
 
+def python_steps(optimizer, parameters, gradients):
+    """Each parameter after each step, of as many steps as there are gradients."""
+    after = [[] for _ in parameters]
+    for step in range(len(gradients[0])):
+        for parameter, gradient in zip(parameters, gradients):
+            parameter.grad = gradient[step]
+        optimizer.step()
+        for values, parameter in zip(after, parameters):
+            values.append(parameter.clone())
+    return [torch.stack(values) for values in after]
+
+
 class WeightsTest(unittest.TestCase):
     SHAPES = [(16, 3, 3, 3), (17,), (33, 40), (1,), (5, 7)]
 
@@ -80,13 +92,9 @@ class WeightsTest(unittest.TestCase):
         else:
             count = len(case["lr"])
             groups = [python_group(parameters[g::count], case, g) for g in range(count)]
-        optimizer = getattr(torch.optim, name)(groups)
-        for step in range(STEPS):
-            for parameter, gradient in zip(parameters, gradients):
-                parameter.grad = gradient[step]
-            optimizer.step()
-            for i, parameter in enumerate(parameters):
-                self.assert_close(found[f"parameter{i}"][step], parameter, STEPS_BOUND[dtype])
+        wanted = python_steps(getattr(torch.optim, name)(groups), parameters, gradients)
+        for i, after in enumerate(wanted):
+            self.assert_close(found[f"parameter{i}"], after, STEPS_BOUND[dtype])
 
     def test_optimizers(self):
         """The fused ones and LibTorch's own, whose groups with_parameter_groups made."""
@@ -102,6 +110,32 @@ class WeightsTest(unittest.TestCase):
             with self.subTest(ours=ours):
                 self.check_steps(ours.removeprefix("Fused"), dict(lr=[0.01], weight_decay=[0.1]),
                                  torch.float64, ours, decay_groups=1)
+
+    def test_muon(self):
+        """The same operations in the same order: the same bits."""
+        shapes = [(16, 27), (33, 10), (1, 5), (8, 8)]
+        cases = [
+            dict(lr=[0.02]),
+            dict(lr=[0.02, 0.1], momentum=[0.6, 0.0], nesterov=[1, 0], weight_decay=[0.0, 0.3],
+                 ns_steps=[3, 6], rate=[1, 2]),
+        ]
+        for dtype in (torch.float32, torch.float64):
+            for case in cases:
+                with self.subTest(dtype=dtype, case=case):
+                    parameters = random_tensors(dtype, shapes)
+                    gradients = random_tensors(dtype, [(20, *shape) for shape in shapes], seed=2)
+                    found = parity.exchange("steps_of_optimizer", {
+                        **named("parameter", parameters), **named("gradient", gradients)},
+                        optimizer="Muon", **case)
+                    count = len(case["lr"])
+                    groups = [python_group(parameters[g::count], case, g) for g in range(count)]
+                    for group in groups:
+                        if "rate" in group:
+                            group["adjust_lr_fn"] = {1: "original", 2: "match_rms_adamw"}[
+                                group.pop("rate")]
+                    wanted = python_steps(torch.optim.Muon(groups), parameters, gradients)
+                    for i, after in enumerate(wanted):
+                        self.assert_close(found[f"parameter{i}"], after, 0)
 
     def test_clipping(self):
         for dtype, bound in SUM_BOUND.items():
