@@ -48,8 +48,9 @@ inline std::filesystem::path find_cifar_folder(const std::filesystem::path& root
               layout.files.front(), " or with ", layout.folder, ", got ", root.string(),
               std::filesystem::exists(root, ignored) ? ", which is not a folder"
                                                      : ", which does not exist");
-  TORCH_CHECK(false, layout.name, ": found neither ", layout.files.front(), " nor ", layout.folder,
-              "/", layout.files.front(), " in ", root.string());
+  // Not TORCH_CHECK(false, ...), after which g++ -O0 misses a return.
+  C10_THROW_ERROR(Error, c10::str(layout.name, ": found neither ", layout.files.front(), " nor ",
+                                  layout.folder, "/", layout.files.front(), " in ", root.string()));
 }
 
 /// Reads one file's records, in pieces that stay in the cache, into `images` and `labels`.
