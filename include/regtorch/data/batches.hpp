@@ -88,7 +88,7 @@ class Batches {
   Batches(Subset dataset, Callable transform, BatchesOptions options)
       : dataset_(std::move(dataset)),
         transform_(with_format(std::move(transform))),
-        options_(std::move(options)),
+        options_(options),
         sends_bytes_(runs_on<Callable>(options_.device())),
         seed_(seed_or_draw(options_.seed())) {
     TORCH_CHECK_VALUE(options_.batch_size() >= 1,

@@ -61,9 +61,9 @@ class SelectColumns {
       std::uint8_t high[kLanes];
       for (int i = 0; i < kLanes; ++i) {
         const int place = from[i] - base;
-        low[i] = static_cast<std::uint8_t>((from[i] >= 0) & (place < kHalf) ? place : 0x80);
+        low[i] = static_cast<std::uint8_t>(((from[i] >= 0) & (place < kHalf)) ? place : 0x80);
         high[i] = static_cast<std::uint8_t>(
-            (from[i] >= 0) & (place >= kHalf) ? place - (span - kHalf) : 0x80);
+            ((from[i] >= 0) & (place >= kHalf)) ? place - (span - kHalf) : 0x80);
       }
       Shuffle& shuffle = shuffles_[static_cast<std::size_t>(x / kLanes)];
       shuffle.base = base;

@@ -31,7 +31,7 @@ struct SmoothedCrossEntropy {
 
 /// log softmax of the logits, each class's times its weight.
 inline at::Tensor weighted_log_softmax(const SmoothedCrossEntropy& what, const at::Tensor& logits) {
-  const at::Tensor log_p = at::log_softmax(logits, what.dim, what.type);
+  at::Tensor log_p = at::log_softmax(logits, what.dim, what.type);
   if (!what.weight.defined()) {
     return log_p;
   }
@@ -95,7 +95,8 @@ inline at::Tensor soft_target_loss(const SmoothedCrossEntropy& what,
   if (std::holds_alternative<torch::enumtype::kSum>(reduction)) {
     return -sum_in_blocks(terms);
   }
-  return sum_in_blocks(terms) / -static_cast<double>(terms.numel() / terms.size(what.dim));
+  const std::int64_t rows = terms.numel() / terms.size(what.dim);
+  return sum_in_blocks(terms) / -static_cast<double>(rows);
 }
 
 }  // namespace regtorch::detail

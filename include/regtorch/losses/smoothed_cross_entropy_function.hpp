@@ -64,7 +64,7 @@ class CpuLossFunction : public torch::autograd::Function<CpuLossFunction> {
     }
     // Made anew: what is scaled after it was rounded is rounded twice, and a scale that is there to
     // keep float16 gradients from vanishing would come too late.
-    const at::Tensor result = keep ? at::empty_like(made) : made;
+    at::Tensor result = keep ? at::empty_like(made) : made;
     run_kernel(with_tensors(state.loss, ctx.get_saved_variables()), result, {},
                incoming.to(at::kFloat).contiguous());
     return result;

@@ -69,7 +69,11 @@ inline std::vector<std::string> tick_labels(const std::vector<std::int64_t>& man
             .ptr;
     std::string label(text.data(), end);
     if (power != 0) {
-      label = mantissa == 0 ? "0" : label + "e" + std::to_string(power);
+      if (mantissa == 0) {
+        label = "0";
+      } else {
+        label += "e" + std::to_string(power);
+      }
     }
     labels.push_back(label);
   }

@@ -21,6 +21,7 @@ struct History {
   /// @throws c10::ValueError if an epoch lacks it; the message lists those there are
   std::vector<double> metric(const std::string& name) const {
     std::vector<double> values;
+    values.reserve(epochs.size());
     for (const auto& epoch : epochs) {
       values.push_back(epoch.metrics.at(name));
     }

@@ -113,8 +113,8 @@ inline at::Tensor clip_grad_norm_(const std::vector<at::Tensor>& parameters, dou
     return at::zeros({});
   }
   if (detail::are_dense_and_apart(gradients)) {
-    const at::Tensor total = at::scalar_tensor(std::sqrt(detail::sum_of_squares(gradients)),
-                                               gradients.front().options());
+    at::Tensor total = at::scalar_tensor(std::sqrt(detail::sum_of_squares(gradients)),
+                                         gradients.front().options());
     detail::check_norm(total.item<double>());
     const double factor = max_norm / (total.item<double>() + 1e-6);
     if (factor < 1) {
@@ -130,7 +130,7 @@ inline at::Tensor clip_grad_norm_(const std::vector<at::Tensor>& parameters, dou
   for (const auto& gradient : gradients) {
     type = c10::promoteTypes(type, gradient.scalar_type());
   }
-  const at::Tensor total = at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients, 2, type)));
+  at::Tensor total = at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients, 2, type)));
   if (total.is_cpu()) {
     detail::check_norm(total.item<double>());
   }

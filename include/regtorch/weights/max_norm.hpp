@@ -94,7 +94,7 @@ inline void max_norm_(const Parameters& parameters, double max_norm) {
     return on_cpu ? detail::dense_max_norm(weights, max_norm)
                   : detail::max_norm_on_device(weights, max_norm);
   }
-  for (auto parameter : parameters.tensors()) {
+  for (const auto& parameter : parameters.tensors()) {
     parameter.renorm_(2, 0, max_norm);
   }
 }
