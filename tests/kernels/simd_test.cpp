@@ -1,5 +1,6 @@
 #include "regtorch/kernels/simd.hpp"
 
+#include <stdexcept>
 #include <string>
 
 #include "catch.hpp"
@@ -35,6 +36,22 @@ TEST_CASE("the instruction set in use is the best one, or what REGTORCH_ISA name
   const char* wanted = std::getenv("REGTORCH_ISA");
   CHECK(std::string(to_string(active_isa())) ==
         (wanted == nullptr ? to_string(best_isa()) : wanted));
+}
+
+TEST_CASE("an instruction set has a name, and others are refused", "[kernels]") {
+  for (const Isa isa : {Isa::kBaseline, Isa::kV3, Isa::kV4}) {
+    if (isa <= best_isa()) {
+      CHECK(isa_named(to_string(isa)) == isa);
+    } else {
+      CHECK_THROWS_AS(isa_named(to_string(isa)), std::invalid_argument);
+    }
+  }
+  for (const char* name : {"", "avx2", "x86-64-v5"}) {
+    CHECK_THROWS_WITH(
+        isa_named(name),
+        "REGTORCH_ISA: wanted baseline, x86-64-v3 or x86-64-v4, at most this machine's " +
+            std::string(to_string(best_isa())) + ", got '" + name + "'");
+  }
 }
 
 }  // namespace simd_test

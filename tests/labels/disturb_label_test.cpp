@@ -289,4 +289,20 @@ TEST_CASE("DirectionalDisturbLabel: maps, half types, gradients, errors", "[labe
   REQUIRE(contains(error_of([&] { make()(few, torch::zeros({2, 10})); }), "got Long [3]"));
 }
 
+TEST_CASE("DirectionalDisturbLabel goes on from its state", "[labels]") {
+  const auto make = [] {
+    return rt::DirectionalDisturbLabel(rt::DisturbLabelOptions(100, 10).seed(8));
+  };
+  const auto labels = torch::arange(1000, torch::kLong) % 10;
+  const auto logits = 9 * torch::one_hot(labels, 10).to(torch::kFloat);  // sure of all of them
+  auto first = make();
+  const auto of_call_0 = first(labels, logits);
+  auto second = make();
+  second->load_state_dict(first->state_dict());
+  const auto of_call_1 = first(labels, logits);
+  CHECK(second(labels, logits).equal(of_call_1));
+  CHECK_FALSE(of_call_1.equal(of_call_0));
+  CHECK_THROWS_AS(second->load_state_dict({}), c10::Error);
+}
+
 }  // namespace disturb_label_test

@@ -76,24 +76,27 @@ inline Isa best_isa() {
   return Isa::kBaseline;
 }
 
+/// The instruction set of this name, as `to_string` spells it.
+/// Throws std::invalid_argument if this machine has none of the name.
+inline Isa isa_named(const std::string& name) {
+  const Isa best = best_isa();
+  for (const Isa isa : {Isa::kBaseline, Isa::kV3, Isa::kV4}) {
+    if (isa <= best && name == to_string(isa)) {
+      return isa;
+    }
+  }
+  throw std::invalid_argument(
+      std::string(
+          "REGTORCH_ISA: wanted baseline, x86-64-v3 or x86-64-v4, at most this machine's ") +
+      to_string(best) + ", got '" + name + "'");
+}
+
 /// The instruction set in use: the best one, or a lesser one named by the environment variable
-/// REGTORCH_ISA (as `to_string` spells it; read once), so that one machine can test them all.
-/// Throws std::invalid_argument if the variable names none that this machine has.
+/// REGTORCH_ISA, read once, so that one machine can test them all.
 inline Isa active_isa() {
   static const Isa isa = [] {
-    const Isa best = best_isa();
     const char* wanted = std::getenv("REGTORCH_ISA");
-    if (wanted == nullptr) {
-      return best;
-    }
-    for (const Isa candidate : {Isa::kBaseline, Isa::kV3, Isa::kV4}) {
-      if (candidate <= best && std::string(wanted) == to_string(candidate)) {
-        return candidate;
-      }
-    }
-    throw std::invalid_argument(std::string("REGTORCH_ISA: wanted baseline, x86-64-v3 or "
-                                            "x86-64-v4, at most this machine's ") +
-                                to_string(best) + ", got '" + wanted + "'");
+    return wanted == nullptr ? best_isa() : isa_named(wanted);
   }();
   return isa;
 }
