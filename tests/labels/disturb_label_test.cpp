@@ -302,7 +302,7 @@ TEST_CASE("DirectionalDisturbLabel goes on from its state", "[labels]") {
   const auto of_call_1 = first(labels, logits);
   CHECK(second(labels, logits).equal(of_call_1));
   CHECK_FALSE(of_call_1.equal(of_call_0));
-  CHECK_THROWS_AS(second->load_state_dict({}), c10::Error);
+  CHECK_THROWS_AS(second->load_state_dict(rt::TensorDict()), c10::Error);
 }
 
 }  // namespace disturb_label_test
