@@ -214,7 +214,7 @@ class Comparison {
     if (std::filesystem::exists(file)) {
       return load(file);
     }
-    const auto outcome = train(settings_, data_, recipe, seed, interrupt_);
+    auto outcome = train(settings_, data_, recipe, seed, interrupt_);
     if (outcome.has_value()) {
       save(*outcome, file);
       if (outcome->diverged()) {
