@@ -95,6 +95,7 @@
 #include "regtorch/models/model_options.hpp"
 #include "regtorch/models/residual_block.hpp"
 #include "regtorch/models/resnet.hpp"
+#include "regtorch/models/speed_net.hpp"
 #include "regtorch/models/state_dict.hpp"
 #include "regtorch/models/state_dict_bytes.hpp"
 #include "regtorch/models/state_dict_file.hpp"

@@ -83,8 +83,8 @@ class Lookahead {
   /// The slow weights are the model's, and no step was taken.
   void begin(const torch::nn::Module& model) {
     slow_.clear();
-    for (const auto& [name, tensor] : weights_of(model)) {
-      slow_.insert(name, tensor.detach().clone());
+    for (const auto& entry : weights_of(model)) {
+      slow_.insert(entry.key(), entry.value().detach().clone());
     }
     steps_ = 0;
   }
@@ -129,8 +129,8 @@ class Lookahead {
   void load_state_dict(const TensorDict& state) {
     const auto steps = detail::StateReader("Lookahead", state).counts("steps", 1)[0];
     TensorDict slow;
-    for (const auto& [name, tensor] : detail::part_of(state, "slow.").pairs()) {
-      slow.insert(name, tensor.clone());
+    for (const auto& entry : detail::part_of(state, "slow.")) {
+      slow.insert(entry.key(), entry.value().clone());
     }
     slow_ = std::move(slow);
     steps_ = steps;
