@@ -70,7 +70,7 @@ inline std::vector<std::string> tick_labels(const std::vector<std::int64_t>& man
     std::string label(text.data(), end);
     if (power != 0) {
       if (mantissa == 0) {
-        label = "0";
+        label.resize(1);  // its 0 alone
       } else {
         label += "e" + std::to_string(power);
       }
