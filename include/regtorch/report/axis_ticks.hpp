@@ -72,7 +72,8 @@ inline std::vector<std::string> tick_labels(const std::vector<std::int64_t>& man
       if (mantissa == 0) {
         label.resize(1);  // its 0 alone
       } else {
-        label += "e" + std::to_string(power);
+        label += 'e';
+        label += std::to_string(power);
       }
     }
     labels.push_back(label);
