@@ -4,8 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <ATen/ops/empty.h>
-
 #include "fuzz.hpp"
 #include "regtorch/stopping/early_stopping.hpp"
 #include "states.hpp"
@@ -14,6 +12,7 @@ using regtorch::TensorDict;
 using regtorch::testing::any_tensors;
 using regtorch::testing::require;
 using regtorch::testing::same;
+using regtorch::testing::some_doubles;
 using regtorch::testing::some_integers;
 using regtorch::testing::succeeds;
 
@@ -22,7 +21,7 @@ namespace {
 TensorDict any_state(FuzzedDataProvider& input) {
   TensorDict state = any_tensors(input, {"", "best", "checks", "best_weights.", "last_weights."});
   if (input.ConsumeBool() && !state.contains("best")) {
-    state.insert("best", at::empty({1}, at::kDouble).fill_(input.ConsumeFloatingPoint<double>()));
+    state.insert("best", some_doubles(input, 1));
   }
   if (input.ConsumeBool() && !state.contains("checks")) {
     state.insert("checks", some_integers(input, 5));

@@ -33,7 +33,7 @@ inline at::Tensor any_tensor(FuzzedDataProvider& input) {
 
 /// Some tensors, their names made of one of these beginnings and a few characters.
 inline TensorDict any_tensors(FuzzedDataProvider& input,
-                              std::initializer_list<const char*> beginnings) {
+                              std::initializer_list<const char* const> beginnings) {
   TensorDict tensors;
   while (input.ConsumeBool() && tensors.size() < 8) {
     const std::string name =
@@ -53,6 +53,15 @@ inline at::Tensor some_integers(FuzzedDataProvider& input, std::size_t count) {
     tensor.mutable_data_ptr<std::int64_t>()[i] = input.ConsumeBool()
                                                      ? input.ConsumeIntegral<std::int64_t>()
                                                      : input.ConsumeIntegral<std::int8_t>();
+  }
+  return tensor;
+}
+
+/// float64 [count]
+inline at::Tensor some_doubles(FuzzedDataProvider& input, std::size_t count) {
+  const auto tensor = at::empty({static_cast<std::int64_t>(count)}, at::kDouble);
+  for (std::size_t i = 0; i < count; ++i) {
+    tensor.mutable_data_ptr<double>()[i] = input.ConsumeFloatingPoint<double>();
   }
   return tensor;
 }

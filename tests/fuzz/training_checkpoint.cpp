@@ -1,12 +1,11 @@
 // Any tensors by name as the parts of a training checkpoint that are the Trainer's own: a
 // c10::Error, or a history, a position and kept files that come back the same.
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
-#include <ATen/ops/empty.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/optim/sgd.h>
 
@@ -19,6 +18,7 @@ using regtorch::TensorDict;
 using regtorch::testing::any_tensors;
 using regtorch::testing::require;
 using regtorch::testing::same;
+using regtorch::testing::some_doubles;
 using regtorch::testing::some_integers;
 using regtorch::testing::succeeds;
 
@@ -33,10 +33,7 @@ TensorDict any_parts(FuzzedDataProvider& input) {
     }
   };
   const auto count = input.ConsumeIntegralInRange<std::size_t>(0, 4);
-  const auto doubles = at::empty({static_cast<std::int64_t>(count)}, at::kDouble);
-  for (std::size_t i = 0; i < count; ++i) {
-    doubles.mutable_data_ptr<double>()[i] = input.ConsumeFloatingPoint<double>();
-  }
+  const auto doubles = some_doubles(input, count);
   const auto integers = some_integers(input, count);
   const auto texts = regtorch::detail::to_tensor(input.ConsumeRandomLengthString(16));
   insert("history.epochs", integers);
@@ -50,8 +47,8 @@ TensorDict any_parts(FuzzedDataProvider& input) {
   fit[0] = 1;  // the version
   fit[4] = 0;  // batches an epoch, as in the fit below
   insert("fit", fit);
-  insert("seconds", at::empty({1}, at::kDouble).fill_(input.ConsumeFloatingPoint<double>()));
-  insert("sums.loss", at::empty({1}, at::kDouble).fill_(input.ConsumeFloatingPoint<double>()));
+  insert("seconds", some_doubles(input, 1));
+  insert("sums.loss", some_doubles(input, 1));
   insert("sums.counts", some_integers(input, 2));
   return parts;
 }
