@@ -159,6 +159,7 @@
 #include "regtorch/transforms/cutmix.hpp"
 #include "regtorch/transforms/cutout.hpp"
 #include "regtorch/transforms/fill.hpp"
+#include "regtorch/transforms/horizontal_flip.hpp"
 #include "regtorch/transforms/mixing.hpp"
 #include "regtorch/transforms/mixing_on_device.hpp"
 #include "regtorch/transforms/mixup.hpp"

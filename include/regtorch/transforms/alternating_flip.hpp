@@ -1,6 +1,6 @@
 #pragma once
 
-#include "regtorch/kernels/image_transform.hpp"
+#include "regtorch/transforms/horizontal_flip.hpp"
 
 namespace regtorch::transforms {
 
@@ -18,25 +18,14 @@ namespace regtorch::transforms {
 ///
 /// Source: Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", 2024, arXiv:2404.00498,
 /// section 3.6.
-class AlternatingFlip {
+class AlternatingFlip : public detail::HorizontalFlip {
  public:
-  /// What is drawn for an image.
-  struct Draw {
-    bool flip;        ///< whether it is mirrored
-    int last_column;  ///< the image's
-  };
-
-  /// @{
   /// What a Pipeline calls: see kernels/image_transform.hpp.
   Draw draw(kernels::RandomWords& random, kernels::ImageSize in) const {
     const bool at_first = random.in_pass(0).next() >> 31 != 0;
     const bool odd = random.pass() % 2 != 0;
     return {at_first != odd, in.width - 1};
   }
-  kernels::ImageSize output_size(kernels::ImageSize in) const { return in; }
-  int source_row(const Draw&, int y) const { return y; }
-  int source_column(const Draw& draw, int x) const { return draw.flip ? draw.last_column - x : x; }
-  /// @}
 };
 
 }  // namespace regtorch::transforms

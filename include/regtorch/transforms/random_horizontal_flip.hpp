@@ -4,7 +4,7 @@
 
 #include <c10/util/Exception.h>
 
-#include "regtorch/kernels/image_transform.hpp"
+#include "regtorch/transforms/horizontal_flip.hpp"
 
 namespace regtorch::transforms {
 
@@ -14,7 +14,7 @@ namespace regtorch::transforms {
 /// @throws c10::ValueError if p is outside [0, 1]
 ///
 /// The same as torchvision.transforms.RandomHorizontalFlip.
-class RandomHorizontalFlip {
+class RandomHorizontalFlip : public detail::HorizontalFlip {
  public:
   /// With the parameters above.
   explicit RandomHorizontalFlip(double p = 0.5) {
@@ -22,21 +22,10 @@ class RandomHorizontalFlip {
     threshold_ = kernels::threshold(p);
   }
 
-  /// What is drawn for an image.
-  struct Draw {
-    bool flip;        ///< whether it is mirrored
-    int last_column;  ///< the image's
-  };
-
-  /// @{
   /// What a Pipeline calls: see kernels/image_transform.hpp.
   Draw draw(kernels::RandomWords& random, kernels::ImageSize in) const {
     return {random.next() < threshold_, in.width - 1};
   }
-  kernels::ImageSize output_size(kernels::ImageSize in) const { return in; }
-  int source_row(const Draw&, int y) const { return y; }
-  int source_column(const Draw& draw, int x) const { return draw.flip ? draw.last_column - x : x; }
-  /// @}
 
  private:
   std::uint64_t threshold_ = 0;
