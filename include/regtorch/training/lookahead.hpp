@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include <torch/arg.h>
 #include <torch/nn/module.h>
 
+#include "regtorch/core/snapshot.hpp"
 #include "regtorch/core/state_values.hpp"
 #include "regtorch/core/tensor_dict.hpp"
 
@@ -82,10 +84,8 @@ class Lookahead {
 
   /// The slow weights are the model's, and no step was taken.
   void begin(const torch::nn::Module& model) {
-    slow_.clear();
-    for (const auto& entry : weights_of(model)) {
-      slow_.insert(entry.key(), entry.value().detach().clone());
-    }
+    const at::NoGradGuard no_grad;
+    slow_ = Snapshot(weights_of(model));
     steps_ = 0;
   }
   /// Call it after each step of the optimizer.
@@ -93,7 +93,7 @@ class Lookahead {
   /// @throws c10::Error if begin() was not called, or with another model; c10::ValueError, with
   ///         nothing changed but the count, if alpha is not finite
   bool step(torch::nn::Module& model) {
-    check(model);
+    const auto fast = checked_weights_of(model).values();
     if (++steps_ % options_.period() != 0) {
       return false;
     }
@@ -101,8 +101,7 @@ class Lookahead {
     TORCH_CHECK_VALUE(std::isfinite(alpha), "Lookahead: wanted a finite alpha for step ", steps_,
                       ", got ", alpha);
     const at::NoGradGuard no_grad;
-    const auto slow = slow_.values();
-    const auto fast = weights_of(model).values();
+    const auto slow = slow_.tensors().values();
     at::_foreach_lerp_(slow, fast, alpha);
     at::_foreach_copy_(fast, slow);
     return true;
@@ -110,29 +109,23 @@ class Lookahead {
   /// Gives the model the slow weights.
   /// @throws c10::Error if begin() was not called, or with another model
   void finish(torch::nn::Module& model) {
-    check(model);
+    const auto weights = checked_weights_of(model).values();
     const at::NoGradGuard no_grad;
-    at::_foreach_copy_(weights_of(model).values(), slow_.values());
+    at::_foreach_copy_(weights, slow_.tensors().values());
   }
 
   /// "steps", int64 [1]; "slow.<name>", the slow weights, as copies.
   TensorDict state_dict() const {
     TensorDict state;
     state.insert("steps", detail::to_tensor(std::vector{steps_}));
-    for (const auto& entry : slow_) {
-      state.insert("slow." + entry.key(), entry.value().clone());
-    }
+    detail::insert_part(state, kSlow, Snapshot(slow_).tensors());
     return state;
   }
   /// Goes on where the Lookahead stood that `state` is of. Within a fit the Trainer calls it.
   /// @throws c10::Error, with nothing changed, if `state` is not what that gives
   void load_state_dict(const TensorDict& state) {
     const auto steps = detail::StateReader("Lookahead", state).counts("steps", 1)[0];
-    TensorDict slow;
-    for (const auto& entry : detail::part_of(state, "slow.")) {
-      slow.insert(entry.key(), entry.value().clone());
-    }
-    slow_ = std::move(slow);
+    slow_ = Snapshot(detail::part_of(state, kSlow));
     steps_ = steps;
   }
 
@@ -160,6 +153,8 @@ class Lookahead {
   /// @}
 
  private:
+  static constexpr std::string_view kSlow = "slow.";
+
   static TensorDict weights_of(const torch::nn::Module& model) {
     TensorDict weights;
     const auto add = [&](const TensorDict& tensors) {
@@ -174,19 +169,21 @@ class Lookahead {
     return weights;
   }
 
-  void check(const torch::nn::Module& model) const {
-    const auto weights = weights_of(model);
-    bool same = weights.size() == slow_.size();
+  TensorDict checked_weights_of(const torch::nn::Module& model) const {
+    auto weights = weights_of(model);
+    const TensorDict& slow = slow_.tensors();
+    bool same = weights.size() == slow.size();
     for (std::size_t i = 0; same && i < weights.size(); ++i) {
-      same = weights[i].key() == slow_[i].key() &&
-             weights[i].value().sizes() == slow_[i].value().sizes();
+      same = weights[i].key() == slow[i].key() &&
+             weights[i].value().sizes() == slow[i].value().sizes();
     }
     TORCH_CHECK(same, "Lookahead: wanted begin() with this model first: it has ", weights.size(),
-                " weights, ", slow_.size(), " are known, or their names or shapes differ");
+                " weights, ", slow.size(), " are known, or their names or shapes differ");
+    return weights;
   }
 
   LookaheadOptions options_;
-  TensorDict slow_;
+  Snapshot slow_;
   std::int64_t steps_ = 0;
 };
 
