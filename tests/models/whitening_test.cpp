@@ -1,5 +1,7 @@
 #include "regtorch/models/whitening.hpp"
 
+#include <cmath>
+
 #include "catch.hpp"
 
 namespace whitening_test {
