@@ -3,8 +3,8 @@
 #
 #   ./bootstrap.sh [--dev] [--cuda] [--index-url URL]
 #
-#   --dev            also what .ci/run checks with: the formatter, lintian, doxygen, gcovr, and clang
-#                    for the fuzz targets and its own opinion of our headers
+#   --dev            also what docs/contributing.md checks with: the formatter, lintian, doxygen, gcovr,
+#                    and clang for the fuzz targets and its own opinion of our headers
 #   --cuda           also a LibTorch with CUDA (5.5 GB), into .venv-cuda, which the presets cuda and
 #                    cuda-bench build with; the CUDA toolkit itself, with nvcc, must be there
 #   --index-url URL  passed to pip, for those who want another build of LibTorch (the CPU-only one,

@@ -43,7 +43,7 @@ struct MuonOptions : torch::optim::OptimizerCloneableOptions<MuonOptions> {
   TORCH_ARG(bool, nesterov) = true;
   /// Steps of newton_schulz, at least 0; default 5.
   TORCH_ARG(std::int64_t, ns_steps) = 5;
-  /// Of newton_schulz; default 1e-7.
+  /// Of newton_schulz, and the least norm that normalize_weights divides by; default 1e-7.
   TORCH_ARG(double, eps) = 1e-7;
   /// What the learning rate is multiplied by; default as in the original.
   TORCH_ARG(MuonRate, rate) = MuonRate::kOriginal;
