@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/matmul.h>
