@@ -79,8 +79,8 @@ class CpuMemoryCacheAllocator final : public c10::Allocator {
 /// LibTorch's own allocator gets the memory of each larger tensor from the operating system and
 /// gives it back, and the first access to each page then costs a page fault: up to a third of a
 /// training step. Here memory is kept (see kernels::MemoryCache: sizes rounded up by less than an
-/// eighth, huge pages) up to a bound. What a new tensor has in it is undefined, as ever. Tensors
-/// from before stay as they are.
+/// eighth, larger blocks lent to smaller tensors, huge pages) up to a bound. What a new tensor has
+/// in it is undefined, as ever. Tensors from before stay as they are.
 ///
 ///     rt::use_cpu_memory_cache();
 ///

@@ -25,12 +25,14 @@ struct MemoryCacheStatistics {
 /// Blocks of memory that are kept when they come back, since new pages cost more than most work
 /// done on them: the system has to zero each and to enter it in the page table.
 ///
-/// A block is rounded up to its size class and reused for the same class only, the one that came
-/// back last first (it may still be in the processor's cache). Blocks of 4 MiB and more are
-/// mappings of their own; smaller ones share one (a chunk) with others of their class, so that they
-/// too lie in huge pages. A chunk without a block in use is idle and can go back to the system.
-/// That happens, the one idle for longest first, where more than `max_bytes` are or would be
-/// mapped; so what is kept never makes the process larger than that.
+/// A block is rounded up to its size class and reused for the same class, the one that came back
+/// last first (it may still be in the processor's cache). Blocks of 4 MiB and more are mappings of
+/// their own, and where none of the class is idle, one of the next two serves: tensors of almost
+/// the same size, not in use at once, take turns. Smaller blocks share a mapping (a chunk) with
+/// others of their class, so that they too lie in huge pages. A chunk without a block in use is
+/// idle and can go back to the system. That happens, the one idle for longest first, where more
+/// than `max_bytes` are or would be mapped; so what is kept never makes the process larger than
+/// that.
 ///
 /// Every function may be called by any thread, and a block be released by another one than made it.
 /// They take one mutex for about 50 ns, and longer for new memory.
@@ -58,8 +60,8 @@ class MemoryCache {
     }
     const SizeClass size = size_class(bytes);
     const std::lock_guard<std::mutex> lock(mutex_);
-    std::list<Chunk>& chunks = chunks_[size.index];
-    if ((chunks.empty() || chunks.front().full()) && !add_chunk(chunks, size.bytes)) {
+    std::list<Chunk>& chunks = class_with_room(size);
+    if (!has_room(chunks) && !add_chunk(chunks, size.bytes)) {
       return nullptr;
     }
     Chunk& chunk = chunks.front();
@@ -70,17 +72,17 @@ class MemoryCache {
     } else {
       number = chunk.free.back();
       chunk.free.pop_back();
-      statistics_.cached -= size.bytes;
+      statistics_.cached -= chunk.block;
       ++statistics_.hits;
     }
-    statistics_.in_use += size.bytes;
+    statistics_.in_use += chunk.block;
     if (++chunk.in_use == 1) {
       busy_.splice(busy_.end(), idle_, chunk.in_idle_or_busy);
     }
     if (chunk.full()) {  // which stand behind those with room
       chunks.splice(chunks.end(), chunks, chunk.in_class);
     }
-    return chunk.begin + number * size.bytes;
+    return chunk.begin + number * chunk.block;
   }
 
   /// Takes a block back; false if it is none of this cache's.
@@ -145,6 +147,23 @@ class MemoryCache {
 
   static constexpr std::size_t kOwnMapping = std::size_t{4} << 20;
   static constexpr std::size_t kBlocksInChunk = 8;  // at least
+  static constexpr std::size_t kLargerClasses = 2;  // that serve too: a quarter more at most
+
+  static bool has_room(const std::list<Chunk>& chunks) {
+    return !chunks.empty() && !chunks.front().full();
+  }
+
+  /// The chunks of the class, or of a somewhat larger one if only that has a block of its own idle.
+  std::list<Chunk>& class_with_room(const SizeClass& size) {
+    if (size.bytes >= kOwnMapping) {
+      for (std::size_t index = size.index; index <= size.index + kLargerClasses; ++index) {
+        if (has_room(chunks_[index])) {
+          return chunks_[index];
+        }
+      }
+    }
+    return chunks_[size.index];
+  }
 
   /// A new chunk at the front of its class; false if there is no memory.
   bool add_chunk(std::list<Chunk>& chunks, std::size_t block) {
@@ -191,7 +210,7 @@ class MemoryCache {
   mutable std::mutex mutex_;
   std::size_t max_bytes_;
   MemoryCacheStatistics statistics_;
-  std::array<std::list<Chunk>, size_class(std::size_t{1} << 47).index + 1> chunks_;
+  std::array<std::list<Chunk>, size_class(std::size_t{1} << 47).index + 1 + kLargerClasses> chunks_;
   std::list<Chunk*> idle_;  // longest first
   std::list<Chunk*> busy_;
   std::unordered_map<std::uintptr_t, Chunk*> chunk_of_;  // by number of the huge page
