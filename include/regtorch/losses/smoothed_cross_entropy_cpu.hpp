@@ -5,9 +5,9 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
-#include <c10/core/ScalarType.h>
 #include <c10/util/SmallVector.h>
 
+#include "regtorch/core/kernel_tensor.hpp"
 #include "regtorch/core/parallel_for.hpp"
 #include "regtorch/kernels/smoothed_cross_entropy.hpp"
 #include "regtorch/losses/smoothed_cross_entropy_aten.hpp"
@@ -19,18 +19,6 @@ namespace regtorch::detail {
 struct CpuLoss : KernelLoss {
   double divisor = 1;  ///< of the mean
 };
-
-/// What `function` is called with, kernels::Float32Format{} and so on, says how the logits lie.
-template <class Function>
-void dispatch_format(c10::ScalarType type, const Function& function) {
-  if (type == at::kFloat) {
-    function(kernels::Float32Format{});
-  } else if (type == at::kBFloat16) {
-    function(kernels::BFloat16Format{});
-  } else {
-    function(kernels::Float16Format{});
-  }
-}
 
 /// For float32 arithmetic.
 inline kernels::SmoothedTargets kernel_rule(const SmoothedCrossEntropy& what) {

@@ -3,11 +3,11 @@
 #include <variant>
 
 #include <ATen/core/Tensor.h>
-#include <c10/core/DispatchKeySet.h>
 #include <c10/core/ScalarType.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/enum.h>
 
+#include "regtorch/core/kernel_tensor.hpp"
 #include "regtorch/losses/label_smoothing_options.hpp"
 #include "regtorch/losses/smoothed_cross_entropy_aten.hpp"
 
@@ -44,15 +44,8 @@ Loss with_tensors(Loss loss, const torch::autograd::variable_list& saved) {
 /// that are plain memory.
 inline bool kernel_computes(const SmoothedCrossEntropy& what) {
   const at::Tensor& x = what.logits;
-  constexpr c10::DispatchKeySet kWrapped(
-      {c10::DispatchKey::FuncTorchBatched, c10::DispatchKey::FuncTorchGradWrapper,
-       c10::DispatchKey::Functionalize, c10::DispatchKey::Python, c10::DispatchKey::Conjugate,
-       c10::DispatchKey::Negative, c10::DispatchKey::ZeroTensor});
-  const c10::ScalarType type = x.scalar_type();
-  return x.layout() == at::kStrided &&
-         (type == at::kFloat || type == at::kBFloat16 || type == at::kHalf) &&
-         what.dim == x.dim() - 1 && !x.key_set().has_any(kWrapped) &&
-         !what.targets.key_set().has_any(kWrapped) && !x._fw_grad(0).defined();
+  return has_format(x.scalar_type()) && what.dim == x.dim() - 1 && is_plain_memory(x) &&
+         is_plain_memory(what.targets);
 }
 
 /// The gradient of the logits as a composition of operators, to be differentiated again.
