@@ -50,11 +50,22 @@ struct Settings {
   }
 };
 
-inline void add_flags(CLI::App& app, Settings& settings) {
+/// Those that do not say what is trained.
+inline void add_common_flags(CLI::App& app, Settings& settings) {
   app.option_defaults()->always_capture_default();
   app.add_option("--data", settings.data,
                  "folder with CIFAR-10's binary version, or 'synthetic' "
                  "(default: $REGTORCH_CIFAR10_ROOT, else synthetic)");
+  app.add_option("--device", settings.device, "cpu or cuda");
+  app.add_flag("--bf16,!--fp32", settings.bf16, "compute in bfloat16, with float32 weights");
+  app.add_option("--seed", settings.seed, "of weights, split, order and augmentation");
+  app.add_option("--threads", settings.threads, "CPU threads (default: LibTorch's choice)")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--out", settings.out, "folder for the results");
+}
+
+inline void add_flags(CLI::App& app, Settings& settings) {
+  add_common_flags(app, settings);
   app.add_option("--model", settings.model, "resnet18, resnet34, alexnet or cnn");
   app.add_option("--epochs", settings.epochs, "passes over the training images")
       ->check(CLI::NonNegativeNumber);
@@ -66,12 +77,6 @@ inline void add_flags(CLI::App& app, Settings& settings) {
   app.add_option("--validation-size", settings.validation_size,
                  "validation images (default: 20000; synthetic: 512)")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 31));
-  app.add_option("--device", settings.device, "cpu or cuda");
-  app.add_flag("--bf16", settings.bf16, "compute in bfloat16, with float32 weights");
-  app.add_option("--seed", settings.seed, "of weights, split, order and augmentation");
-  app.add_option("--threads", settings.threads, "CPU threads (default: LibTorch's choice)")
-      ->check(CLI::NonNegativeNumber);
-  app.add_option("--out", settings.out, "folder for the results");
 }
 
 /// The flags of programs with one fit.
@@ -85,6 +90,9 @@ inline void add_stopping_flags(CLI::App& app, Settings& settings) {
                "go on from training.pt in the output folder, which each epoch and Ctrl-C write");
 }
 
+/// The name of the images that need no folder.
+inline constexpr const char* kSynthetic = "synthetic";
+
 /// Training, validation and test images.
 struct Data {
   std::string name;
@@ -93,18 +101,25 @@ struct Data {
   rt::data::Subset test;
 };
 
-inline Data load_data(const Settings& settings) {
+/// What --data or the environment names; "synthetic" if neither does, with a word about it.
+inline std::string data_folder(const Settings& settings) {
   std::string folder = settings.data;
   if (folder.empty()) {
     const char* root = std::getenv("REGTORCH_CIFAR10_ROOT");
     folder = root != nullptr ? root : "";
   }
-  const bool synthetic = folder.empty() || folder == "synthetic";
   if (folder.empty()) {
     std::cout << "No data folder given: using generated images. For real ones run\n"
                  "  cmake -P cmake/download_cifar10.cmake\n"
                  "and pass the folder it names with --data or in REGTORCH_CIFAR10_ROOT.\n";
+    folder = kSynthetic;
   }
+  return folder;
+}
+
+inline Data load_data(const Settings& settings) {
+  const std::string folder = data_folder(settings);
+  const bool synthetic = folder == kSynthetic;
   const auto size_or = [](std::int64_t size, std::int64_t otherwise) {
     return size > 0 ? size : otherwise;
   };
