@@ -7,6 +7,7 @@
 #include "regtorch/layers/max_pool2x2.hpp"
 
 #include <string>
+#include <utility>
 
 #include <benchmark/benchmark.h>
 #include <torch/torch.h>
@@ -36,11 +37,11 @@ void pass(benchmark::State& state, torch::ScalarType type, Pool pool) {
   state.SetItemsProcessed(state.iterations() * x.numel());
 }
 
-void regtorch(benchmark::State& state, torch::ScalarType type) {
+void pass_regtorch(benchmark::State& state, torch::ScalarType type) {
   pass(state, type, rt::MaxPool2x2());
 }
 
-void aten(benchmark::State& state, torch::ScalarType type) {
+void pass_aten(benchmark::State& state, torch::ScalarType type) {
   pass(state, type, torch::nn::MaxPool2d(2));
 }
 
@@ -60,8 +61,8 @@ const int registered = [] {
   for (const auto type : {torch::kFloat, torch::kBFloat16}) {
     const std::string shape =
         std::string("/256x64x31x31/") + (type == torch::kFloat ? "float32" : "bfloat16");
-    for (const auto& [name, function] :
-         {std::pair{"regtorch", regtorch}, std::pair{"aten", aten}, std::pair{"copy", copy}}) {
+    for (const auto& [name, function] : {std::pair{"regtorch", &pass_regtorch},
+                                         std::pair{"aten", &pass_aten}, std::pair{"copy", &copy}}) {
       benchmark::RegisterBenchmark(("max_pool2x2/" + std::string(name) + shape).c_str(), function,
                                    type)
           ->UseRealTime()
