@@ -91,7 +91,7 @@ TEST_CASE("long labels and many names get the room they need", "[report]") {
   for (int i = 0; i < 20; ++i) {
     names.push_back("method number " + std::to_string(i));
   }
-  names.push_back(std::string(200, 'n'));
+  names.emplace_back(200, 'n');
   const SvgChart chart({"title", "x", "y"}, names, axis_ticks(0, 1, 5), /*note=*/20);
   const XmlElement svg = XmlReader::read(chart.text());
   CHECK(chart.bottom() - chart.top() == 300);  // the card grows, not the plot shrinks
