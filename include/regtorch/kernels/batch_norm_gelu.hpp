@@ -2,15 +2,15 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <type_traits>
 
+#include "regtorch/kernels/for_lanes.hpp"
 #include "regtorch/kernels/gelu.hpp"
+#include "regtorch/kernels/lanes.hpp"
 #include "regtorch/kernels/simd.hpp"
 
 /// Batch normalization with GELU after it, on rows of channels (an image batch that is
 /// channels_last): the passes over memory that it takes, each over a part of the rows, so that many
-/// threads can share them. Elements are of a
-/// format of float_formats.hpp, arithmetic is float32.
+/// threads can share them. Elements are of a format of float_formats.hpp, arithmetic is float32.
 ///
 ///     forward    moments: x read once;        activations: x read, y written
 ///     backward   gradient sums: x, dy read;   input gradients: x, dy read, dx written
@@ -28,23 +28,6 @@ namespace detail {
 
 /// Rows whose sums are added up in float32 before they go on in float64.
 inline constexpr std::int64_t kRowsOfFloats = 64;
-/// Channels that a loop takes at a time: two registers of AVX-512. A loop of 16 g++ at -O3 takes
-/// apart before it would vectorise it.
-inline constexpr int kLanes = 32;
-
-/// Calls body(c, count) for kLanes channels at a time, and for those left: loops over `count` are
-/// vectorised even at -O2 where it is constant.
-template <class Body>
-REGTORCH_INLINE void for_lanes(std::int64_t channels, const Body& body) {
-  std::int64_t c = 0;
-  for (; c + kLanes <= channels; c += kLanes) {
-    body(c, std::integral_constant<int, kLanes>());
-  }
-  if (c < channels) {
-    body(c, static_cast<int>(channels - c));
-  }
-}
-
 /// Some numbers in registers. As arrays of the function's own, which nothing else can write to.
 struct Lanes {
   float v[kLanes];
@@ -120,7 +103,7 @@ void batch_norm_gelu(const Stored<Format>* x, Stored<Format>* y, std::int64_t ro
                      std::int64_t channels, const BatchNormChannels& norm, Isa isa) {
   run_on(isa, [&]() REGTORCH_INLINE_LAMBDA {
     for (std::int64_t row = 0; row < rows; ++row) {
-      detail::for_lanes(channels, [&](std::int64_t c, auto count) REGTORCH_INLINE_LAMBDA {
+      for_lanes(channels, [&](std::int64_t c, auto count) REGTORCH_INLINE_LAMBDA {
         const std::int64_t at = row * channels + c;
         detail::Lanes lanes;
         for (int i = 0; i < count; ++i) {
@@ -185,7 +168,7 @@ void batch_norm_gelu_input_gradient(const Stored<Format>* x, const Stored<Format
                                     const float* offset, Isa isa) {
   run_on(isa, [&]() REGTORCH_INLINE_LAMBDA {
     for (std::int64_t row = 0; row < rows; ++row) {
-      detail::for_lanes(channels, [&](std::int64_t c, auto count) REGTORCH_INLINE_LAMBDA {
+      for_lanes(channels, [&](std::int64_t c, auto count) REGTORCH_INLINE_LAMBDA {
         const std::int64_t at = row * channels + c;
         detail::Lanes centred;
         detail::Lanes lanes;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "regtorch/kernels/lanes.hpp"
 #include "regtorch/kernels/philox.hpp"
 #include "regtorch/kernels/pixel_operation.hpp"
 
@@ -62,11 +63,7 @@ struct ImageSize {
 /// The source of a row or column that lies outside the image.
 inline constexpr int kOutside = -1;
 
-/// Pixels that go through the transforms side by side. 32, since g++ -O3 unrolls loops of up to 16
-/// rounds whole and then fails to vectorise them.
-inline constexpr int kLanes = 32;
-
-/// Neighbouring pixels of one row.
+/// Neighbouring pixels of one row, which go through the transforms side by side.
 struct PixelBlock {
   float red[kLanes];
   float green[kLanes];

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <type_traits>
 
+#include "regtorch/kernels/for_lanes.hpp"
+#include "regtorch/kernels/lanes.hpp"
 #include "regtorch/kernels/simd.hpp"
 
 /// The largest of each square of 2x2 pixels, of images that are channels_last, and which one it was
@@ -21,10 +22,6 @@ struct PoolSize {
 
 namespace detail {
 
-/// Channels that a loop takes at a time. A loop of 16 g++ at -O3 takes apart before it would
-/// vectorise it.
-inline constexpr int kPooledChannels = 32;
-
 /// Where output row y's square begins, of the output column x.
 REGTORCH_INLINE std::int64_t square(const PoolSize& in, std::int64_t y, std::int64_t x) {
   return (2 * y * in.columns + 2 * x) * in.channels;
@@ -34,8 +31,8 @@ REGTORCH_INLINE std::int64_t square(const PoolSize& in, std::int64_t y, std::int
 template <class Format, class T = typename Format::Stored>
 REGTORCH_INLINE void pool_pixel(const T* from, std::int64_t row, std::int64_t column, T* to,
                                 std::uint8_t* which, auto count) {
-  float best[kPooledChannels];
-  std::int32_t place[kPooledChannels];
+  float best[kLanes];
+  std::int32_t place[kLanes];
   for (int i = 0; i < count; ++i) {
     best[i] = Format::read(from[i]);
     place[i] = 0;
@@ -65,8 +62,8 @@ REGTORCH_INLINE void pool_pixel(const T* from, std::int64_t row, std::int64_t co
 template <class T>
 REGTORCH_INLINE void unpool_pixel(const T* from, const std::uint8_t* which, T* to, std::int64_t row,
                                   std::int64_t column, auto count) {
-  T number[kPooledChannels];
-  std::int32_t place[kPooledChannels];
+  T number[kLanes];
+  std::int32_t place[kLanes];
   for (int i = 0; i < count; ++i) {
     number[i] = from[i];
     place[i] = which[i];
@@ -88,21 +85,15 @@ REGTORCH_INLINE void unpool_pixel(const T* from, const std::uint8_t* which, T* t
 template <class Format, class T = typename Format::Stored>
 void max_pool_row(const T* image, const PoolSize& in, std::int64_t y, T* to, std::uint8_t* which,
                   Isa isa) {
-  constexpr int kStep = detail::kPooledChannels;
   run_on(isa, [&]() REGTORCH_INLINE_LAMBDA {
     const std::int64_t row = in.columns * in.channels;
     for (std::int64_t x = 0; x < in.columns / 2; ++x) {
       const T* const from = image + detail::square(in, y, x);
       const std::int64_t out = x * in.channels;
-      std::int64_t c = 0;
-      for (; c + kStep <= in.channels; c += kStep) {
+      for_lanes(in.channels, [&](std::int64_t c, auto count) REGTORCH_INLINE_LAMBDA {
         detail::pool_pixel<Format>(from + c, row, in.channels, to + out + c, which + out + c,
-                                   std::integral_constant<int, kStep>());
-      }
-      if (c < in.channels) {
-        detail::pool_pixel<Format>(from + c, row, in.channels, to + out + c, which + out + c,
-                                   static_cast<int>(in.channels - c));
-      }
+                                   count);
+      });
     }
   });
 }
@@ -112,21 +103,14 @@ void max_pool_row(const T* image, const PoolSize& in, std::int64_t y, T* to, std
 template <class T>
 void max_pool_row_gradient(const T* from, const std::uint8_t* which, const PoolSize& in,
                            std::int64_t y, T* image, Isa isa) {
-  constexpr int kStep = detail::kPooledChannels;
   const std::int64_t row = in.columns * in.channels;
   run_on(isa, [&]() REGTORCH_INLINE_LAMBDA {
     for (std::int64_t x = 0; x < in.columns / 2; ++x) {
       T* const to = image + detail::square(in, y, x);
       const std::int64_t out = x * in.channels;
-      std::int64_t c = 0;
-      for (; c + kStep <= in.channels; c += kStep) {
-        detail::unpool_pixel(from + out + c, which + out + c, to + c, row, in.channels,
-                             std::integral_constant<int, kStep>());
-      }
-      if (c < in.channels) {
-        detail::unpool_pixel(from + out + c, which + out + c, to + c, row, in.channels,
-                             static_cast<int>(in.channels - c));
-      }
+      for_lanes(in.channels, [&](std::int64_t c, auto count) REGTORCH_INLINE_LAMBDA {
+        detail::unpool_pixel(from + out + c, which + out + c, to + c, row, in.channels, count);
+      });
     }
   });
   if (in.columns % 2 != 0) {
