@@ -20,9 +20,6 @@
 
 namespace {
 
-/// More than a step needs at once: what other passes left behind goes back to the system.
-constexpr std::int64_t kMaxCachedBytes = std::int64_t{5} << 29;
-
 /// How a network is trained: optimizers, each over parameters of its own, and what acts on them
 /// step by step.
 struct Plan {
@@ -272,12 +269,16 @@ Outcome run_once(const Recipe& recipe, double epochs, const examples::Settings& 
     plan.average->begin(*net);
   }
 
+  // Whitening, training and evaluation have tensors of other sizes each: what one leaves in the
+  // memory cache the next one can't use.
+  rt::empty_cpu_memory_cache();
   Outcome outcome{};
   double seconds = 0;
   std::int64_t step = 0;
   for (std::int64_t epoch = 1; step < steps && !interrupt.interrupted(); ++epoch) {
     const EpochMeans trained = train_epoch(net, plan, train, settings, interrupt, step, steps);
     seconds += now() - start;
+    rt::empty_cpu_memory_cache();
 
     const auto validated =
         rt::evaluate(net, validation, torch::nn::CrossEntropyLoss(), settings.autocast());
@@ -300,6 +301,7 @@ Outcome run_once(const Recipe& recipe, double epochs, const examples::Settings& 
                 static_cast<long long>(run + 1), static_cast<long long>(epoch), trained.loss,
                 trained.accuracy, validated.accuracy, tta_accuracy, seconds);
     std::fflush(stdout);
+    rt::empty_cpu_memory_cache();
     start = now();
   }
   return outcome;
@@ -352,7 +354,6 @@ int main(int argc, char** argv) {
       ->check(CLI::NonNegativeNumber);
 
   return examples::run(app, settings, argc, argv, [&](rt::StopOnInterrupt& interrupt) {
-    rt::use_cpu_memory_cache(rt::CpuMemoryCacheOptions().max_bytes(kMaxCachedBytes));
     const Recipe& recipe = kRecipes.at(name);
     const Images images = load_images(settings);
     std::printf("%s: %zu training and %zu validation images, %s, %d threads\n", name.c_str(),
