@@ -1,4 +1,4 @@
-// 94 % on CIFAR-10 in minutes: a small network, a good start and a training of eight epochs in
+// 94 % on CIFAR-10 in minutes: a small network, a good start and a training of nine epochs in
 // which nothing is wasted, after Jordan's airbench94.
 //
 //     cifar10_speedrun --data FOLDER                                 the default: Muon
@@ -127,7 +127,7 @@ Plan muon(rt::SpeedNet& net, std::int64_t steps, std::int64_t /*steps_of_epoch*/
 
 const std::map<std::string, Recipe> kRecipes{
     {"airbench94", {1024, 9.9, 1.0 / 9, airbench94}},
-    {"muon", {2000, 8, 1.0 / 256, muon}},
+    {"muon", {2000, 9, 1.0 / 256, muon}},  // Jordan has 8: 93.98 % of images right here
 };
 
 /// Training images, and those of validation.
