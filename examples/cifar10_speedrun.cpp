@@ -127,7 +127,7 @@ Plan muon(rt::SpeedNet& net, std::int64_t steps, std::int64_t /*steps_of_epoch*/
 
 const std::map<std::string, Recipe> kRecipes{
     {"airbench94", {1024, 9.9, 1.0 / 9, airbench94}},
-    {"muon", {2000, 9, 1.0 / 256, muon}},  // Jordan has 8: 93.98 % of images right here
+    {"muon", {2000, 9, 1.0 / 256, muon}},  // Jordan's 8 fall short of 94 %: docs/speedrun.md
 };
 
 /// Training images, and those of validation.
