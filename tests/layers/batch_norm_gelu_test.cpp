@@ -3,6 +3,8 @@
 #include <optional>
 #include <vector>
 
+#include <torch/csrc/autograd/forward_grad.h>
+
 #include "catch.hpp"
 
 namespace layers_batch_norm_gelu_test {
@@ -149,6 +151,25 @@ TEST_CASE("BatchNormGELU can be differentiated twice", "[layers]") {
   CHECK(near(second(norm(x), {x})[0], second(y64, {x64})[0], 1e-3));
 }
 
+TEST_CASE(
+    "BatchNormGELU, its output its next input, has the same gradients to be differentiated again",
+    "[layers]") {
+  torch::manual_seed(9);
+  rt::BatchNormGELU norm(options_of(3));
+  randomize(norm);
+  const auto x = torch::randn({4, 3, 5, 5}).contiguous(kChannelsLast).requires_grad_();
+  const auto gradients = [&](bool create_graph) {
+    return torch::autograd::grad({norm(norm(x)).square().sum()}, {x, norm->weight, norm->bias}, {},
+                                 true, create_graph);
+  };
+  const auto plain = gradients(false);
+  const auto to_differentiate = gradients(true);
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    CHECK(to_differentiate[i].requires_grad());
+    CHECK(near(to_differentiate[i].detach(), plain[i].to(torch::kDouble), 1e-3));
+  }
+}
+
 TEST_CASE("BatchNormGELU computes what is wanted, and again from a kept graph", "[layers]") {
   torch::manual_seed(4);
   rt::BatchNormGELU norm(options_of(20));
@@ -227,6 +248,64 @@ TEST_CASE("BatchNormGELU leaves to LibTorch what its kernels do not do", "[layer
   }
   rt::BatchNormGELU norm(3);
   CHECK(norm(x.slice(0, 0, 0)).sizes() == c10::IntArrayRef({0, 3, 5, 5}));
+  // LibTorch asks the options at each call.
+  torch::nn::BatchNorm2d reference(3);
+  norm->options.track_running_stats(false);
+  reference->options.track_running_stats(false);
+  CHECK(norm(x).equal(torch::gelu(reference(x))));
+  CHECK(norm->running_mean.equal(reference->running_mean));
+}
+
+/// A level of forward differentiation, open as long as this lives.
+class ForwardLevel {
+ public:
+  ForwardLevel() : index_(torch::autograd::ForwardADLevel::get_next_idx()) {}
+  ~ForwardLevel() { torch::autograd::ForwardADLevel::release_idx(index_); }
+  ForwardLevel(const ForwardLevel&) = delete;
+  ForwardLevel& operator=(const ForwardLevel&) = delete;
+
+  torch::Tensor with_tangent(const torch::Tensor& x, const torch::Tensor& tangent) const {
+    return at::_make_dual(x, tangent, static_cast<std::int64_t>(index_));
+  }
+  torch::Tensor tangent_of(const torch::Tensor& y) const {
+    return std::get<1>(at::_unpack_dual(y, static_cast<std::int64_t>(index_)));
+  }
+
+ private:
+  std::uint64_t index_;
+};
+
+TEST_CASE("BatchNormGELU carries the tangents of its input and its weight", "[layers]") {
+  torch::manual_seed(10);
+  const auto images = torch::randn({4, 3, 5, 5}).contiguous(kChannelsLast);
+  const auto along_images = torch::randn_like(images);
+  const auto along_weight = torch::randn({3});
+  for (const bool training : {true, false}) {
+    for (const bool by_weight : {true, false}) {
+      INFO("training " << training << ", by the weight " << by_weight);
+      rt::BatchNormGELU norm(options_of(3));
+      randomize(norm);
+      norm->train(training);
+      const torch::NoGradGuard no_grad;
+      const ForwardLevel level;
+      const auto weight = norm->weight;
+      torch::Tensor tangent;
+      if (by_weight) {
+        norm->weight = level.with_tangent(weight.detach(), along_weight);
+        tangent = level.tangent_of(norm(images));
+        norm->weight = weight;
+      } else {
+        tangent = level.tangent_of(norm(level.with_tangent(images, along_images)));
+      }
+      REQUIRE(tangent.defined());
+      constexpr double kStep = 1e-2;
+      const auto moved = [&](double by) {
+        norm->weight = by_weight ? weight + by * along_weight : weight;
+        return norm(by_weight ? images : images + by * along_images).to(torch::kDouble);
+      };
+      CHECK(near(tangent, (moved(kStep) - moved(-kStep)) / (2 * kStep), 1e-2));
+    }
+  }
 }
 
 TEST_CASE("BatchNormGELU has BatchNorm2d's names, and can be cloned", "[layers]") {

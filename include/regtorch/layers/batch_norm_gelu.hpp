@@ -5,6 +5,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/alias.h>
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/gelu.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -58,13 +59,16 @@ class BatchNormGeluFunction : public torch::autograd::Function<BatchNormGeluFunc
                                                        const torch::autograd::variable_list& saved,
                                                        const at::Tensor& incoming) {
     const double eps = ctx->saved_data["eps"].toDouble();
-    const at::Tensor y =
-        at::gelu(at::batch_norm(saved[0], saved[1], saved[2], {}, {}, /*training=*/true,
-                                /*momentum=*/0, eps, /*cudnn_enabled=*/false));
+    // Aliases, since x may itself depend on the weight and bias (a layer that is used twice): what
+    // flows back through x is for the caller's graph to add, not for this node.
+    const torch::autograd::variable_list of{at::alias(saved[0]), at::alias(saved[1]),
+                                            at::alias(saved[2])};
+    const at::Tensor y = at::gelu(at::batch_norm(of[0], of[1], of[2], {}, {}, /*training=*/true,
+                                                 /*momentum=*/0, eps, /*cudnn_enabled=*/false));
     torch::autograd::variable_list inputs;
     for (std::size_t i = 0; i < 3; ++i) {
       if (ctx->needs_input_grad(i)) {
-        inputs.push_back(saved[i]);
+        inputs.push_back(of[i]);
       }
     }
     auto made = torch::autograd::grad({y}, inputs, {incoming}, /*retain_graph=*/true,
@@ -142,11 +146,13 @@ class BatchNormGELUImpl : public torch::nn::BatchNormImplBase<2, BatchNormGELUIm
     const auto is_row = [&](const at::Tensor& of_channels) {
       return of_channels.defined() && of_channels.is_cpu() &&
              of_channels.scalar_type() == at::kFloat && of_channels.dim() == 1 &&
-             of_channels.size(0) == x.size(1) && of_channels.is_contiguous();
+             of_channels.size(0) == x.size(1) && detail::is_plain_memory(of_channels) &&
+             of_channels.is_contiguous();
     };
     return x.defined() && x.dim() == 4 && x.is_cpu() && detail::has_format(x.scalar_type()) &&
            detail::is_plain_memory(x) && x.is_contiguous(at::MemoryFormat::ChannelsLast) &&
-           x.numel() > x.size(1) && options.momentum().has_value() && is_row(weight) &&
+           x.numel() > x.size(1) && options.momentum().has_value() &&
+           options.track_running_stats() && num_batches_tracked.defined() && is_row(weight) &&
            is_row(bias) && is_row(running_mean) && is_row(running_var) &&
            (is_training() || !at::GradMode::is_enabled() ||
             !(x.requires_grad() || weight.requires_grad() || bias.requires_grad()));
