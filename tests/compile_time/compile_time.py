@@ -1,7 +1,8 @@
-"""What each header costs to compile, against the narrowest header of LibTorch that its piece needs:
-prints a table, and fails if one costs more than limits.csv beside this file allows.
+"""Compiles each header of include/ alone, warnings being errors, and measures what it costs, against
+the narrowest header of LibTorch that its piece needs: prints a table, and fails if one does not
+compile or costs more than limits.csv beside this file allows.
 
-    python3 tests/compile_time/compile_time.py --torch FOLDER [--compiler g++]
+    cmake --preset dev && cmake --build --preset dev --target headers
 
 A cost is the processor time of compiling a file that includes the header and nothing else, at -O2.
 Noise only ever adds to it, so the least of several runs counts: a header above its limit is measured
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 
-SOURCE = pathlib.Path(__file__).resolve().parents[2]
+INCLUDE = pathlib.Path(__file__).resolve().parents[2] / "include"
 LIMITS = pathlib.Path(__file__).with_name("limits.csv")
 RUNS = 5
 SLACK = 1.03
@@ -29,15 +30,14 @@ class Stopwatch:
         self.command, self.folder, self.least = command, folder, {}
 
     def measure(self, header):
-        """Compiles it once more."""
+        """Compiles it once more; whether that went well."""
         source = pathlib.Path(self.folder, header.replace("/", "_") + ".cpp")
         source.write_text(f"#include <{header}>\n")
         compiler = subprocess.Popen([*self.command, "-c", source, "-o", f"{source}.o"])
         _, status, usage = os.wait4(compiler.pid, 0)
-        if status:
-            sys.exit(f"compile_time: {header} does not compile")
         seconds = usage.ru_utime + usage.ru_stime
         self.least[header] = min(seconds, self.least.get(header, seconds))
+        return status == 0
 
     def ratio(self, row):
         return self.least[row["header"]] / self.least[row["reference"]]
@@ -45,21 +45,26 @@ class Stopwatch:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--torch", type=pathlib.Path, required=True,
-                        help="the folder of LibTorch that holds include/")
-    parser.add_argument("--compiler", default="g++")
+    parser.add_argument("--compiler", required=True)
+    parser.add_argument("--system-include", action="append", default=[], help="LibTorch's folders")
+    parser.add_argument("options", nargs="*", help="further options for the compiler, after --")
     arguments = parser.parse_args()
-    torch = arguments.torch / "include"
-    command = [arguments.compiler, "-std=c++20", "-O2", "-fopenmp", "-I", SOURCE / "include",
-               "-isystem", torch, "-isystem", torch / "torch/csrc/api/include"]
+    command = [arguments.compiler, "-std=c++20", "-O2", "-fopenmp", "-Werror", *arguments.options,
+               "-I", INCLUDE]
+    for folder in arguments.system_include:
+        command += ["-isystem", folder]
     with open(LIMITS, newline="") as file:
         rows = list(csv.DictReader(file))
 
+    ours = sorted(str(path.relative_to(INCLUDE)) for path in INCLUDE.rglob("*.hpp"))
+    headers = list(dict.fromkeys([row["reference"] for row in rows] + ours))
     with tempfile.TemporaryDirectory() as folder:
         watch = Stopwatch(command, folder)
-        headers = dict.fromkeys(row[key] for row in rows for key in ("reference", "header"))
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            list(pool.map(watch.measure, headers))
+            good = list(pool.map(watch.measure, headers))
+        broken = [header for header, compiled in zip(headers, good) if not compiled]
+        if broken:
+            sys.exit(f"compile_time: does not compile alone, without a warning: {', '.join(broken)}")
         for row in rows:
             row["limit"] = float(row["limit"])
             for _ in range(RUNS - 1):
@@ -76,6 +81,7 @@ def main():
         print(f"| {row['header']} | {watch.least[row['header']]:.2f} | {row['reference']} "
               f"| {watch.least[row['reference']]:.2f} | {watch.ratio(row):.2f} | {row['limit']:.2f}"
               f"{' EXCEEDED' if over else ''} |")
+    print(f"{len(ours)} headers compile alone, without a warning")
     sys.exit(failed)
 
 

@@ -45,7 +45,7 @@ class Checker:
 
     @functools.cached_property
     def targets(self):
-        names = {"all", "install", "all_verify_interface_header_sets"}  # CMake's own
+        names = {"all", "install"}  # CMake's own
         for text in self.lists:
             names |= set(re.findall(r"\badd_(?:executable|library|custom_target)\(\s*([\w-]+)", text))
             for variable, values in re.findall(r"foreach\((\w+)([^)]*)\)", text):

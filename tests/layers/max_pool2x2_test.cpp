@@ -101,6 +101,14 @@ TEST_CASE("MaxPool2x2 is the same for any number of threads", "[layers]") {
   CHECK(one[1].equal(three[1]));
 }
 
+TEST_CASE("MaxPool2x2 can be cloned, in a Sequential", "[layers]") {
+  const torch::nn::Sequential layers(rt::MaxPool2x2{});
+  const auto copy = std::dynamic_pointer_cast<torch::nn::SequentialImpl>(layers->clone());
+  REQUIRE(copy);
+  const auto x = images_of({2, 3, 4, 6}, torch::kFloat).contiguous(kChannelsLast);
+  CHECK(same(copy->forward(x), torch::max_pool2d(x, 2, 2)));
+}
+
 TEST_CASE("MaxPool2x2 refuses and allows what LibTorch's does", "[layers]") {
   rt::MaxPool2x2 pool;
   for (const auto& sizes :

@@ -68,7 +68,7 @@ TEST_CASE("Cutout refuses sizes and fills out of range", "[transforms]") {
   CHECK(contains(error_of([] {
                    Cutout(8, {0, std::nan(""), 0});
                  }),
-                 "Cutout: wanted a finite fill, got nan for channel 1"));
+                 "Cutout: wanted a fill that is finite in float32, got nan for channel 1"));
 }
 
 }  // namespace cutout_test

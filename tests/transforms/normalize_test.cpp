@@ -41,6 +41,8 @@ TEST_CASE("Normalize refuses what it cannot divide by", "[transforms]") {
       contains(error({0, 0, 0}, {1, 0, 1}), "wanted a positive, finite std, got 0 for channel 1"));
   CHECK(contains(error({0, 0, 0}, {1, 1, -1}), "got -1 for channel 2"));
   CHECK(contains(error({0, nan, 0}, {1, 1, 1}), "wanted a finite mean, got nan for channel 1"));
+  CHECK(contains(error({0, 0, 0}, {1, 1e-39, 1}), "finite in float32, got mean 0 and std 1e-39"));
+  CHECK(contains(error({1e30, 0, 0}, {1e-30, 1, 1}), "got mean 1e+30 and std 1e-30 for channel 0"));
 }
 
 }  // namespace normalize_test

@@ -185,7 +185,9 @@ TEST_CASE("RandomErasing refuses options out of range", "[transforms]") {
   CHECK(contains(error(RandomErasingOptions().ratio({2, 1})), "got 2 and 1"));
   CHECK(contains(error(RandomErasingOptions().ratio({1, inf})), "got 1 and inf"));
   CHECK(contains(error(RandomErasingOptions().fill({0, 0, inf})),
-                 "RandomErasing: wanted a finite fill, got inf for channel 2"));
+                 "RandomErasing: wanted a fill that is finite in float32, got inf for channel 2"));
+  CHECK(contains(error(RandomErasingOptions().fill({-1e39, 0, 0})),
+                 "finite in float32, got -1e+39 for channel 0"));
 }
 
 }  // namespace random_erasing_test

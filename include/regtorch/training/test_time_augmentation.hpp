@@ -53,7 +53,7 @@ at::Tensor test_time_augmentation(Model& model, const at::Tensor& images,
   const KeepMode keep_mode(module_of(model));
   module_of(model).eval();
   const at::NoGradGuard no_grad;
-  const at::Tensor centre = detail::mean_of_mirror_images(model, images);
+  at::Tensor centre = detail::mean_of_mirror_images(model, images);
   if (translate == 0) {
     return centre;
   }

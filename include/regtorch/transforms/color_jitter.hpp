@@ -53,8 +53,9 @@ class ColorJitter {
       : reach_{options.brightness(), options.contrast(), options.saturation(), options.hue()} {
     constexpr std::array kNames{"brightness", "contrast", "saturation"};
     for (std::size_t i = 0; i < 3; ++i) {
-      TORCH_CHECK_VALUE(reach_[i] >= 0 && std::isfinite(reach_[i]), "ColorJitter: wanted a finite ",
-                        kNames[i], " of at least 0, got ", reach_[i]);
+      TORCH_CHECK_VALUE(reach_[i] >= 0 && std::isfinite(static_cast<float>(reach_[i])),
+                        "ColorJitter: wanted a ", kNames[i],
+                        " of at least 0, finite in float32, got ", reach_[i]);
     }
     TORCH_CHECK_VALUE(reach_[3] >= 0 && reach_[3] <= 0.5,
                       "ColorJitter: wanted a hue in [0, 0.5], got ", reach_[3]);

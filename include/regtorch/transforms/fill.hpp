@@ -14,12 +14,13 @@ namespace regtorch::transforms::detail {
 /// What a part of an image becomes: red, green and blue.
 class Fill {
  public:
-  /// @throws c10::ValueError if a number is not finite; `who` begins the message
+  /// @throws c10::ValueError if a number is not finite in float32; `who` begins the message
   Fill(const char* who, const std::array<double, 3>& color) {
     for (std::size_t c = 0; c < 3; ++c) {
-      TORCH_CHECK_VALUE(std::isfinite(color[c]), who, ": wanted a finite fill, got ", color[c],
-                        " for channel ", c);
       color_[c] = static_cast<float>(color[c]);
+      TORCH_CHECK_VALUE(std::isfinite(color_[c]), who,
+                        ": wanted a fill that is finite in float32, got ", color[c],
+                        " for channel ", c);
     }
   }
 

@@ -17,7 +17,8 @@ namespace regtorch::transforms {
 ///
 /// @param mean  what to subtract from red, green and blue, in [0, 1] units
 /// @param std   what to divide by; positive and finite
-/// @throws c10::ValueError on a mean that is not finite or a std that is not positive and finite
+/// @throws c10::ValueError on a mean that is not finite, a std that is not positive and finite, or
+///         two that make more than float32 can hold
 ///
 /// The same as torchvision.transforms.Normalize after ToTensor.
 class Normalize {
@@ -32,6 +33,10 @@ class Normalize {
                         c);
       scale_[c] = static_cast<float>(1.0 / std[c]);
       shift_[c] = static_cast<float>(-mean[c] / std[c]);
+      TORCH_CHECK_VALUE(
+          std::isfinite(scale_[c]) && std::isfinite(shift_[c]),
+          "Normalize: wanted 1 / std and mean / std to be finite in float32, got mean ", mean[c],
+          " and std ", std[c], " for channel ", c);
     }
   }
 

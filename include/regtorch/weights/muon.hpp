@@ -55,8 +55,8 @@ struct MuonOptions : torch::optim::OptimizerCloneableOptions<MuonOptions> {
   /// @{
   /// What an Optimizer calls.
   void serialize(torch::serialize::InputArchive& archive) override {
-    const auto read = [&](const char* name) {
-      c10::IValue value;
+    c10::IValue value;
+    const auto read = [&](const char* name) -> const c10::IValue& {
       archive.read(name, value);
       return value;
     };
