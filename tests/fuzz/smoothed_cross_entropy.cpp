@@ -163,9 +163,10 @@ class Problem {
     const auto floor = static_cast<double>(rule_.floor);
     const auto on_target = scale * static_cast<double>(rule_.weight_of(target));
     const double factor = static_cast<double>(shape_.factor_each_row ? factors_[row] : factor_);
-    double wanted = on_target * (std::log(total) + most - at(target));
+    // Large logits first: their difference may be small, and the logarithm is.
+    double wanted = on_target * (most - at(target) + std::log(total));
     for (std::int64_t c = 0; c < C; ++c) {
-      wanted += floor * static_cast<double>(rule_.weight_of(c)) * (std::log(total) + most - at(c));
+      wanted += floor * static_cast<double>(rule_.weight_of(c)) * (most - at(c) + std::log(total));
       if (c < columns) {
         const double p = std::exp(at(c) - most) / total;
         const double share = floor * static_cast<double>(rule_.weight_of(c));
