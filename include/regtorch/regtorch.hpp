@@ -90,6 +90,7 @@
 #include "regtorch/layers/batch_norm_cpu.hpp"
 #include "regtorch/layers/batch_norm_function.hpp"
 #include "regtorch/layers/batch_norm_gelu.hpp"
+#include "regtorch/layers/batch_norm_gradients.hpp"
 #include "regtorch/layers/batch_norm_relu.hpp"
 #include "regtorch/layers/max_pool2x2.hpp"
 #include "regtorch/losses/label_smoothing_loss.hpp"

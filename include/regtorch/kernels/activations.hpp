@@ -1,5 +1,8 @@
 #pragma once
 
+#include <bit>
+#include <cstdint>
+
 #include "regtorch/kernels/gelu.hpp"
 #include "regtorch/kernels/simd.hpp"
 
@@ -25,8 +28,15 @@ struct Gelu {
 /// max(u, 0). What it makes of u has its derivative too, so that gradient may be given either. nan
 /// passes both ways, as in LibTorch.
 struct Relu {
-  static REGTORCH_INLINE float value(float u) { return u <= 0 ? 0 : u; }
-  static REGTORCH_INLINE float gradient(float u, float dy) { return u <= 0 ? 0 : dy; }
+  static REGTORCH_INLINE float value(float u) { return where_positive(u, u); }
+  static REGTORCH_INLINE float gradient(float u, float dy) { return where_positive(u, dy); }
+
+ private:
+  /// A mask instead of u <= 0 ? 0 : of, of which g++ at -O2 makes a jump over what follows.
+  static REGTORCH_INLINE float where_positive(float u, float of) {
+    const std::uint32_t mask = 0u - static_cast<std::uint32_t>(!(u <= 0));
+    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(of) & mask);
+  }
 };
 
 }  // namespace regtorch::kernels

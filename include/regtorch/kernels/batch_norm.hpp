@@ -3,7 +3,6 @@
 #include <cstdint>
 
 #include "regtorch/kernels/activations.hpp"
-#include "regtorch/kernels/for_lanes.hpp"
 #include "regtorch/kernels/row_sums.hpp"
 #include "regtorch/kernels/simd.hpp"
 
@@ -29,6 +28,10 @@
 /// 16 bytes an element forward and 28 backward.
 namespace regtorch::kernels {
 
+/// What a number of a format (see float_formats.hpp) is in memory.
+template <class Format>
+using Stored = typename Format::Stored;
+
 /// Of each channel's numbers x_r in these rows: `sums` gets the sum of x_r - pivot and `squares`
 /// that of (x_r - pivot)^2, [channels] each. A pivot near the numbers keeps what their squares have
 /// in common from swallowing how they differ.
@@ -37,13 +40,9 @@ void batch_norm_moments(const Stored<Format>* x, std::int64_t rows, std::int64_t
                         const float* pivots, double* sums, double* squares, Isa isa) {
   run_on(isa, [&]() REGTORCH_INLINE_LAMBDA {
     detail::sum_rows(rows, channels, sums, squares,
-                     [&](std::int64_t row, std::int64_t c, auto count, detail::Lanes& a,
-                         detail::Lanes& b) REGTORCH_INLINE_LAMBDA {
-                       const Stored<Format>* from = x + row * channels + c;
-                       for (int i = 0; i < count; ++i) {
-                         a.v[i] = Format::read(from[i]) - pivots[c + i];
-                         b.v[i] = a.v[i] * a.v[i];
-                       }
+                     [&](std::int64_t at, std::int64_t c) REGTORCH_INLINE_LAMBDA {
+                       const float d = Format::read(x[at]) - pivots[c];
+                       return detail::Terms{d, d * d};
                      });
   });
 }
@@ -53,60 +52,33 @@ struct BatchNormChannels {
   const float* mean;   ///< [channels]
   const float* scale;  ///< weight / sqrt(variance + eps)
   const float* shift;  ///< bias
+
+  REGTORCH_INLINE float normalized(float centred, std::int64_t c) const {
+    return centred * scale[c] + shift[c];
+  }
 };
 
 /// y = activation((x - mean) * scale + shift + shortcut); a null shortcut is none.
 template <class Format, class Activation>
 void batch_norm(const Stored<Format>* x, const Stored<Format>* shortcut, Stored<Format>* y,
                 std::int64_t rows, std::int64_t channels, const BatchNormChannels& norm, Isa isa) {
+  const auto u = [&](std::int64_t at, std::int64_t c) REGTORCH_INLINE_LAMBDA {
+    return norm.normalized(Format::read(x[at]) - norm.mean[c], c);
+  };
   run_on(isa, [&]() REGTORCH_INLINE_LAMBDA {
-    for (std::int64_t row = 0; row < rows; ++row) {
-      for_lanes(channels, [&](std::int64_t c, auto count) REGTORCH_INLINE_LAMBDA {
-        const std::int64_t at = row * channels + c;
-        detail::Lanes u;
-        for (int i = 0; i < count; ++i) {
-          u.v[i] =
-              (Format::read(x[at + i]) - norm.mean[c + i]) * norm.scale[c + i] + norm.shift[c + i];
-        }
-        if (shortcut != nullptr) {
-          for (int i = 0; i < count; ++i) {
-            u.v[i] += Format::read(shortcut[at + i]);
-          }
-        }
-        for (int i = 0; i < count; ++i) {
-          u.v[i] = Activation::value(u.v[i]);
-        }
-        u.write<Format>(y + at, count);
-      });
+    if (shortcut == nullptr) {
+      detail::for_elements(rows, channels,
+                           [&](std::int64_t at, std::int64_t c) REGTORCH_INLINE_LAMBDA {
+                             y[at] = Format::write(Activation::value(u(at, c)));
+                           });
+    } else {
+      detail::for_elements(
+          rows, channels, [&](std::int64_t at, std::int64_t c) REGTORCH_INLINE_LAMBDA {
+            y[at] = Format::write(Activation::value(u(at, c) + Format::read(shortcut[at])));
+          });
     }
   });
 }
-
-namespace detail {
-
-/// Of some channels of a row: x - mean, and the gradient before the activation. Its derivative is
-/// taken at (x - mean) * scale + shift, or where y is given at that.
-template <class Format, class Activation>
-REGTORCH_INLINE void before_activation(const Stored<Format>* x, const Stored<Format>* y,
-                                       const Stored<Format>* dy, const BatchNormChannels& norm,
-                                       std::int64_t c, auto count, Lanes& centred,
-                                       Lanes& gradient) {
-  for (int i = 0; i < count; ++i) {
-    centred.v[i] = Format::read(x[i]) - norm.mean[c + i];
-  }
-  if (y != nullptr) {
-    for (int i = 0; i < count; ++i) {
-      gradient.v[i] = Activation::gradient(Format::read(y[i]), Format::read(dy[i]));
-    }
-  } else {
-    for (int i = 0; i < count; ++i) {
-      const float u = centred.v[i] * norm.scale[c + i] + norm.shift[c + i];
-      gradient.v[i] = Activation::gradient(u, Format::read(dy[i]));
-    }
-  }
-}
-
-}  // namespace detail
 
 /// With dz_r the gradient before the activation: `sums` gets the sum of dz_r and `products` that of
 /// dz_r (x_r - mean), [channels] each.
@@ -119,21 +91,23 @@ void batch_norm_gradient_sums(const Stored<Format>* x, const Stored<Format>* y,
                               std::int64_t channels, const BatchNormChannels& norm, double* sums,
                               double* products, Isa isa) {
   run_on(isa, [&]() REGTORCH_INLINE_LAMBDA {
-    detail::sum_rows(rows, channels, sums, products,
-                     [&](std::int64_t row, std::int64_t c, auto count, detail::Lanes& gradient,
-                         detail::Lanes& product) REGTORCH_INLINE_LAMBDA {
-                       const std::int64_t at = row * channels + c;
-                       detail::Lanes centred;
-                       detail::before_activation<Format, Activation>(
-                           x + at, y == nullptr ? nullptr : y + at, dy + at, norm, c, count,
-                           centred, gradient);
-                       if (dz != nullptr) {
-                         gradient.write<Format>(dz + at, count);
-                       }
-                       for (int i = 0; i < count; ++i) {
-                         product.v[i] = gradient.v[i] * centred.v[i];
-                       }
-                     });
+    if (y == nullptr) {
+      detail::sum_rows(rows, channels, sums, products,
+                       [&](std::int64_t at, std::int64_t c) REGTORCH_INLINE_LAMBDA {
+                         const float centred = Format::read(x[at]) - norm.mean[c];
+                         const float gradient = Activation::gradient(norm.normalized(centred, c),
+                                                                     Format::read(dy[at]));
+                         return detail::Terms{gradient, gradient * centred};
+                       });
+    } else {
+      detail::sum_rows(
+          rows, channels, sums, products,
+          [&](std::int64_t at, std::int64_t c) REGTORCH_INLINE_LAMBDA {
+            const float gradient = Activation::gradient(Format::read(y[at]), Format::read(dy[at]));
+            dz[at] = Format::write(gradient);
+            return detail::Terms{gradient, gradient * (Format::read(x[at]) - norm.mean[c])};
+          });
+    }
   });
 }
 
@@ -146,20 +120,13 @@ void batch_norm_input_gradient(const Stored<Format>* x, const Stored<Format>* dy
                                const BatchNormChannels& norm, const float* slope,
                                const float* offset, Isa isa) {
   run_on(isa, [&]() REGTORCH_INLINE_LAMBDA {
-    for (std::int64_t row = 0; row < rows; ++row) {
-      for_lanes(channels, [&](std::int64_t c, auto count) REGTORCH_INLINE_LAMBDA {
-        const std::int64_t at = row * channels + c;
-        detail::Lanes centred;
-        detail::Lanes lanes;
-        detail::before_activation<Format, Activation>(x + at, nullptr, dy + at, norm, c, count,
-                                                      centred, lanes);
-        for (int i = 0; i < count; ++i) {
-          lanes.v[i] =
-              lanes.v[i] * norm.scale[c + i] + (centred.v[i] * slope[c + i] + offset[c + i]);
-        }
-        lanes.write<Format>(dx + at, count);
-      });
-    }
+    detail::for_elements(
+        rows, channels, [&](std::int64_t at, std::int64_t c) REGTORCH_INLINE_LAMBDA {
+          const float centred = Format::read(x[at]) - norm.mean[c];
+          const float gradient =
+              Activation::gradient(norm.normalized(centred, c), Format::read(dy[at]));
+          dx[at] = Format::write(gradient * norm.scale[c] + (centred * slope[c] + offset[c]));
+        });
   });
 }
 

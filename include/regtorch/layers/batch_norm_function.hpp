@@ -18,6 +18,7 @@
 #include "regtorch/core/kernel_tensor.hpp"
 #include "regtorch/kernels/activations.hpp"
 #include "regtorch/layers/batch_norm_cpu.hpp"
+#include "regtorch/layers/batch_norm_gradients.hpp"
 
 /// What batch normalization modules with an activation behind them have in common.
 namespace regtorch::detail {
@@ -38,7 +39,8 @@ class BatchNormFunction : public torch::autograd::Function<BatchNormFunction<Act
                                                 const std::optional<at::Tensor>& shortcut,
                                                 double eps) {
     const BatchNormOfBatch norm = batch_moments(x, weight, bias, eps);
-    at::Tensor y = normalized<Activation>(x, shortcut.value_or(at::Tensor()), norm.channels());
+    at::Tensor y = normalized<Activation>(x, shortcut.value_or(at::Tensor()), norm.mean, norm.scale,
+                                          norm.shift);
     ctx->save_for_backward({x, weight, bias, norm.mean, norm.inv_std, norm.scale,
                             shortcut.has_value() ? y : at::Tensor()});
     ctx->saved_data["eps"] = eps;
@@ -138,10 +140,7 @@ template <class Activation, class Norm>
 at::Tensor fused_batch_norm(Norm& norm, const at::Tensor& x, const at::Tensor& shortcut = {}) {
   if (!norm.is_training()) {
     const at::Tensor scale = norm.weight * (norm.running_var + norm.options.eps()).rsqrt();
-    return normalized<Activation>(
-        x, shortcut,
-        {norm.running_mean.template const_data_ptr<float>(), scale.const_data_ptr<float>(),
-         norm.bias.template const_data_ptr<float>()});
+    return normalized<Activation>(x, shortcut, norm.running_mean, scale, norm.bias);
   }
   const auto made = BatchNormFunction<Activation>::apply(
       x, norm.weight, norm.bias, shortcut.defined() ? std::make_optional(shortcut) : std::nullopt,
