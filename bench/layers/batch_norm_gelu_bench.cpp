@@ -1,7 +1,7 @@
 // batch_norm_gelu: forward and backward of BatchNormGELU in training, on channels_last images of
 // SpeedNet's first group. `aten` is torch::nn::BatchNorm2d and torch::nn::GELU.
 //
-// Limit: 12 bytes an element forward and 20 backward in float32 (see kernels/batch_norm_gelu.hpp).
+// Limit: 12 bytes an element forward and 20 backward in float32 (see kernels/batch_norm.hpp).
 // copy moves those 32.
 
 #include "regtorch/layers/batch_norm_gelu.hpp"

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "catch.hpp"
+#include "one_by_one.hpp"
 #include "regtorch/models/alexnet.hpp"
 
 namespace cnn_test {
@@ -60,6 +61,19 @@ TEST_CASE("CNN: computes the study text's layers", "[models]") {
       CHECK(model->forward(x).sizes() == c10::IntArrayRef({3, 7}));
       CHECK(torch::allclose(model->forward(x), y, 1e-10, 1e-12));
     }
+  }
+}
+
+TEST_CASE("CNN, AlexNet: on channels_last images their layers one by one", "[models]") {
+  torch::manual_seed(1);
+  const auto images = torch::randn({16, 3, 32, 32}).contiguous(regtorch::testing::kChannelsLast);
+  for (const bool batch_norm : {true, false}) {
+    INFO(batch_norm);
+    regtorch::testing::check_one_by_one(rt::CNN(rt::CNNOptions().dropout(0).batch_norm(batch_norm)),
+                                        images, batch_norm ? 2 : 0);
+    regtorch::testing::check_one_by_one(
+        rt::AlexNet(rt::AlexNetOptions().dropout(0).batch_norm(batch_norm)), images,
+        batch_norm ? 5 : 0);
   }
 }
 

@@ -1,11 +1,11 @@
 #include "regtorch/models/residual_block.hpp"
 
 #include "catch.hpp"
+#include "one_by_one.hpp"
 
 namespace residual_block_test {
 
-using regtorch::testing::contains;
-using regtorch::testing::error_of;
+using namespace regtorch::testing;
 
 TEST_CASE("a residual block computes its formula", "[models]") {
   torch::manual_seed(0);
@@ -36,6 +36,48 @@ TEST_CASE("a residual block computes its formula", "[models]") {
       CHECK(x.equal(before));
     }
   }
+}
+
+TEST_CASE("a residual block on channels_last images is its layers one by one", "[models]") {
+  torch::manual_seed(1);
+  const auto images = torch::randn({8, 16, 9, 9}).contiguous(kChannelsLast);
+  check_one_by_one(rt::ResidualBlock(16, 16), images, 2);
+  check_one_by_one(rt::ResidualBlock(16, 24, 2), images, 2);
+  check_one_by_one(rt::ResidualBlock(rt::ResidualBlockOptions(16, 16).batch_norm(false)), images,
+                   0);
+}
+
+/// A batch normalization with a forward of its own.
+class DoubledImpl : public torch::nn::BatchNorm2dImpl {
+ public:
+  using BatchNorm2dImpl::BatchNorm2dImpl;
+  torch::Tensor forward(const torch::Tensor& x) { return 2 * BatchNorm2dImpl::forward(x); }
+};
+
+TEST_CASE("a residual block runs layers that others put in as a Sequential does", "[models]") {
+  namespace nn = torch::nn;
+  torch::manual_seed(2);
+  const auto images = torch::randn({8, 4, 9, 9}).contiguous(kChannelsLast);
+  const auto with = [](nn::Sequential layers) {
+    rt::ResidualBlock block(4, 4);
+    block->conv_block = block->replace_module("conv_block", layers);
+    return block;
+  };
+  const auto conv = [] { return nn::Conv2d(nn::Conv2dOptions(4, 4, 3).padding(1)); };
+  const auto check = [&](rt::ResidualBlock block, int fused) {
+    const auto y = block(images);
+    CHECK(count_nodes(y, "BatchNormFunction") == fused);
+    CHECK(near(y, one_by_one(block, images), 1e-5));
+  };
+  check(with(nn::Sequential(conv())), 0);
+  check(with(nn::Sequential(nn::BatchNorm2d(4))), 1);
+  check(with(nn::Sequential(nn::BatchNorm2d(4), nn::ReLU())), 1);
+  check(with(nn::Sequential(nn::BatchNorm2d(4), nn::GELU(), conv(), nn::BatchNorm2d(4))), 1);
+  check(with(nn::Sequential(conv(), nn::BatchNorm2d(4), nn::BatchNorm2d(4), nn::ReLU(), conv())),
+        1);
+  check(with(nn::Sequential(conv(), std::make_shared<DoubledImpl>(4), nn::ReLU(), conv())), 0);
+  check(with(nn::Sequential(conv(), std::make_shared<DoubledImpl>(4))), 0);
+  CHECK(contains(error_of([&] { with(nn::Sequential())->forward(images); }), "empty Sequential"));
 }
 
 TEST_CASE("a residual block refuses what is no shape", "[models]") {

@@ -4,6 +4,9 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "one_by_one.hpp"
+#include "regtorch/core/autocast.hpp"
+#include "regtorch/models/channels_last.hpp"
 
 namespace resnet_test {
 
@@ -85,6 +88,21 @@ TEST_CASE("a ResNet turns images into logits and its gradients reach every weigh
     REQUIRE(parameter.value().grad().defined());
     CHECK(parameter.value().grad().abs().sum().item<double>() > 0);
   }
+}
+
+TEST_CASE("a ResNet on channels_last images is its layers one by one", "[models]") {
+  torch::manual_seed(1);
+  rt::ResNet model(rt::ResNetOptions({1, 1, 1, 1}));
+  rt::to_channels_last(*model);
+  const auto images = torch::randn({8, 3, 32, 32}).contiguous(regtorch::testing::kChannelsLast);
+  // The first, and two a block; the three of the shortcuts have no ReLU behind them.
+  regtorch::testing::check_one_by_one(model, images, 9);
+  const rt::Autocast region(torch::kCPU, torch::kBFloat16);
+  CHECK(regtorch::testing::count_nodes(model->forward(images), "BatchNormFunction") == 0);
+  model->train();
+  const auto logits = model->forward(images);
+  CHECK(logits.scalar_type() == torch::kBFloat16);
+  CHECK(regtorch::testing::count_nodes(logits, "BatchNormFunction") == 9);
 }
 
 TEST_CASE("a ResNet can be cloned", "[models]") {

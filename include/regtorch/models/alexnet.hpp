@@ -9,10 +9,10 @@
 #include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/dropout.h>
 #include <torch/nn/modules/linear.h>
-#include <torch/nn/modules/pooling.h>
 #include <torch/nn/pimpl.h>
 
 #include "regtorch/core/check.hpp"
+#include "regtorch/layers/max_pool2x2.hpp"
 #include "regtorch/models/convolution.hpp"
 
 namespace regtorch {
@@ -74,7 +74,7 @@ class AlexNetImpl : public torch::nn::Cloneable<AlexNetImpl> {
           options_.batch_norm());
       convolutions->push_back(nn::ReLU(nn::ReLUOptions(/*inplace=*/true)));
       if (layer.pool) {
-        convolutions->push_back(nn::MaxPool2d(2));
+        convolutions->push_back(MaxPool2x2());
       }
       channels = layer.channels;
     }
@@ -93,7 +93,7 @@ class AlexNetImpl : public torch::nn::Cloneable<AlexNetImpl> {
   /// @throws c10::ValueError if the images are not [N,3,32,32]
   torch::Tensor forward(const torch::Tensor& images) {
     check_square_images("AlexNet", images, 32);
-    return classifier->forward(features->forward(images).flatten(1));
+    return classifier->forward(detail::forward_fused(features, images).flatten(1));
   }
 
   /// As given.

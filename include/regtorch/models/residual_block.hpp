@@ -94,7 +94,7 @@ class ResidualBlockImpl : public torch::nn::Cloneable<ResidualBlockImpl> {
   /// @return [N, out_channels, ceil(H / stride), ceil(W / stride)]
   torch::Tensor forward(const torch::Tensor& input) {
     const torch::Tensor shortcut = downsample.is_empty() ? input : downsample->forward(input);
-    return conv_block->forward(input).add_(shortcut).relu_();
+    return detail::forward_fused(conv_block, input, shortcut);
   }
 
   torch::nn::Sequential conv_block{nullptr};  ///< convolutions, by the names they have in Python

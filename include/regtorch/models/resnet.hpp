@@ -111,7 +111,7 @@ class ResNetImpl : public torch::nn::Cloneable<ResNetImpl> {
   /// @throws c10::ValueError if the images are not [N,3,32,32]
   torch::Tensor forward(const torch::Tensor& images) {
     check_square_images("ResNet", images, 32);
-    torch::Tensor x = base->forward(images);
+    torch::Tensor x = detail::forward_fused(base, images);
     for (auto& layer : layers) {
       x = layer->forward(x);
     }
