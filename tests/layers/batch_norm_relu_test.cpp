@@ -323,6 +323,26 @@ TEST_CASE("batch_norm_relu with a shortcut knows of an output that was changed",
   CHECK(torch::autograd::grad({without}, {x}, {torch::ones_like(x)})[0].equal(wanted));
 }
 
+/// Passes no gradient on.
+struct Forgetful : torch::autograd::Function<Forgetful> {
+  static torch::Tensor forward(torch::autograd::AutogradContext*, const torch::Tensor& x) {
+    return x.clone();
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext*,
+                                                 const torch::autograd::variable_list&) {
+    return {torch::Tensor()};
+  }
+};
+
+TEST_CASE("batch_norm_relu passes no gradient on where it gets none", "[layers]") {
+  torch::nn::BatchNorm2d norm(3);
+  const auto x = torch::randn({4, 3, 5, 5}).contiguous(kChannelsLast).requires_grad_();
+  const auto y = rt::batch_norm_relu(*norm, x);
+  (Forgetful::apply(y) + x).sum().backward();
+  CHECK(x.grad().equal(torch::ones_like(x)));
+  CHECK(!norm->weight.grad().defined());
+}
+
 TEST_CASE("batch_norm_relu takes gradients as they lie, any number of threads, and tangents",
           "[layers]") {
   const auto without = [](Norm& norm, const auto& x) { return layer(norm, x); };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <utility>
 
@@ -148,9 +149,10 @@ at::Tensor fused_batch_norm(Norm& norm, const at::Tensor& x, const at::Tensor& s
   const at::NoGradGuard no_grad;
   norm.num_batches_tracked += 1;
   const double momentum = norm.options.momentum().value();
-  const auto rows = static_cast<double>(x.numel() / x.size(1));
+  const std::int64_t pixels = x.numel() / x.size(1);
+  const auto count = static_cast<double>(pixels);
   norm.running_mean.mul_(1 - momentum).add_(made[1], momentum);
-  norm.running_var.mul_(1 - momentum).add_(made[2], momentum * rows / (rows - 1));
+  norm.running_var.mul_(1 - momentum).add_(made[2], momentum * count / (count - 1));
   return made[0];
 }
 
