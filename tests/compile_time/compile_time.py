@@ -1,13 +1,14 @@
 """Compiles each header of include/ alone, warnings being errors, and measures what those cost that
-the README links: prints a table, and fails if a header does not compile or costs more than it may.
+the README links: fails if a header does not compile, and prints a table that names those which cost
+more than they should.
 
     cmake --preset dev && cmake --build --preset dev --target headers
 
 A cost is the processor time of compiling a file that includes the header and nothing else, at -O2.
 That of all together, regtorch/regtorch.hpp, is compared with torch/torch.h; that of another one with
 the headers of LibTorch that it includes, itself or by others of ours. Noise only ever adds to a cost, so the least of several runs counts: a header
-above its limit is measured again, and its reference right after it, up to RUNS times before it
-counts as a failure. FREE is what the standard library may cost beside small headers of LibTorch.
+above its limit is measured again, and its reference right after it, up to RUNS times before it is
+named. FREE is what the standard library may cost beside small headers of LibTorch.
 """
 
 import argparse
@@ -84,7 +85,6 @@ def main():
         broken = [" ".join(headers) for headers, compiled in zip(files, good) if not compiled]
         if broken:
             sys.exit(f"compile_time: does not compile alone, without a warning: {', '.join(broken)}")
-        failed = False
         print("| header | seconds | LibTorch's | ratio | limit |\n|---|---|---|---|---|")
         for header, reference in references.items():
             limit = LIMIT_OF_ALL if header == ALL else LIMIT
@@ -95,11 +95,9 @@ def main():
                     break
                 watch.measure((header,))
                 watch.measure(reference)
-            failed = failed or over
             print(f"| {header} | {cost:.2f} | {least:.2f} | {cost / least:.2f} | {limit:.2f}"
-                  f"{' EXCEEDED' if over else ''} |", flush=True)
+                  f"{' MORE' if over else ''} |", flush=True)
     print(f"{len(ours)} headers compile alone, without a warning")
-    sys.exit(failed)
 
 
 main()
