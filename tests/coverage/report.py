@@ -54,7 +54,7 @@ def measure(build):
     """gcovr's files, each with its lines; prints its table."""
     report = build / "coverage.json"
     table = subprocess.run(
-        ["gcovr", "--root", SOURCE, "--filter", f"{re.escape(str(SOURCE))}/include/", "-j", "2",
+        ["gcovr", "--root", SOURCE, "--filter", f"{re.escape(str(SOURCE))}/include/",
          "--json", report, "--txt", "-", build], check=True, capture_output=True, text=True).stdout
     print(table)
     return json.loads(report.read_text())["files"]
